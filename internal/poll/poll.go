@@ -1,0 +1,85 @@
+// Package poll is everything about stream sockets and readiness. Code above it is straight-line and
+// may block; no descriptor, net.Conn or readiness leaks out of here.
+//
+// There are two kinds of [Conn] that behave alike and pass one conformance suite: sockets on a
+// poller of our own, one per core (Linux), and any net.Conn. A connection that waits for work
+// ([Conn.Idle]) holds neither goroutine nor buffer.
+package poll
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+)
+
+// A Conn is a stream connection. One goroutine may read and another write at the same time; Cancel,
+// Close and Abort may be called from anywhere. Errors are [ErrTimeout], [ErrCanceled], [ErrClosed],
+// io.EOF, or a *net.OpError-like error that wraps a syscall.Errno (errors.Is(err, syscall.ECONNRESET) works).
+type Conn interface {
+	// Read waits until there is a byte, the end (io.EOF), the read deadline or Cancel.
+	Read(p []byte) (int, error)
+	// TryRead is Read that returns ErrAgain where Read would wait.
+	TryRead(p []byte) (int, error)
+	// WaitReadable waits as Read does and takes nothing. It lets a caller take a buffer only when there
+	// is something to put into it.
+	WaitReadable() error
+	// Write sends all of p, waiting while the peer takes no more.
+	Write(p []byte) (int, error)
+	// WriteBuffers sends head and then body, in one system call where possible.
+	WriteBuffers(head, body []byte) error
+	// Splice moves up to n bytes (n < 0: until the end) from src to this connection without looking at
+	// them, and returns how many were moved. Waits on src obey src's read deadline renewed by each
+	// progress to now+stall, waits on the receiver its write deadline likewise; stall 0: no limit.
+	// It returns ErrNoSplice, having moved nothing, where this pair of connections can't.
+	Splice(src Conn, n int64, stall time.Duration) (int64, error)
+
+	// Idle gives the connection back to the poller: t.Run is called, on a goroutine of its own, once
+	// there is something to read, the end, or the read deadline. It returns false, and has done nothing,
+	// when there already is something to read; the caller then goes on. After true the caller may not
+	// touch the connection any more.
+	Idle(t Task) bool
+
+	// SetReadDeadline makes waits for reading end with ErrTimeout at t, a value of clock.Now; 0: never.
+	// Deadlines are coarse: they may be late by up to Tick.
+	SetReadDeadline(t int64)
+	// SetWriteDeadline is the same for writing.
+	SetWriteDeadline(t int64)
+
+	// OnHangup arranges for c.Cancel to be called when the peer closes, half-closes or resets; at once
+	// if it has done so already. nil: no more. The unread input, if any, stays readable.
+	OnHangup(c Canceler)
+	// Cancel makes present and future waits return ErrCanceled.
+	Cancel()
+
+	// CloseWrite sends the end of our side.
+	CloseWrite() error
+	// Close closes the connection after what was written has been handed to the kernel.
+	Close() error
+	// Abort closes the connection with a reset where that is possible: the peer shall not take what it
+	// got for the whole.
+	Abort()
+	// Stale reports whether the peer has closed, or sent something, while the connection was idle: such a
+	// connection can't carry another request. It makes no system call where it can avoid one.
+	Stale() bool
+
+	LocalAddr() netip.AddrPort  // zero for a unix socket
+	RemoteAddr() netip.AddrPort // zero for a unix socket
+}
+
+// A Task is what an idle connection does when it wakes.
+type Task interface{ Run() }
+
+// A Canceler breaks off a wait.
+type Canceler interface{ Cancel() }
+
+// Tick is how late a deadline may be.
+const Tick = 16 * time.Millisecond
+
+// Errors of Conn.
+var (
+	ErrAgain    = errors.New("would wait")
+	ErrTimeout  = errors.New("timed out")
+	ErrCanceled = errors.New("canceled")
+	ErrClosed   = errors.New("connection closed")
+	ErrNoSplice = errors.New("cannot splice")
+)

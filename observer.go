@@ -1,0 +1,25 @@
+package weir
+
+// An Observer is told of every exchange that ended. It must not block, keep x, or change it.
+// It is called by many goroutines at once.
+type Observer interface{ Observe(x *Exchange) }
+
+// Observers calls each of its members in order.
+type Observers []Observer
+
+// Observe implements Observer.
+func (os Observers) Observe(x *Exchange) {
+	for _, o := range os {
+		o.Observe(x)
+	}
+}
+
+// A Route is what the configuration says of the requests that match it. It is immutable.
+type Route struct {
+	Site     string   // name of the site
+	Name     string   // the path pattern as written (with its conditions where there are several), for logs and metrics
+	Upstream string   // name of the upstream, "" where there is none
+	Handler  Handler  // the chain
+	Steps    []string // names of the chain's features in order, for `weir explain`
+	Meter    Observer // counts this route's exchanges; resolved when the route is made; nil: not counted
+}
