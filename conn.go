@@ -15,6 +15,7 @@ type Conn struct {
 	Protocol string         // "HTTP/1.1", "HTTP/2", "HTTP/3"; an HTTP/1.0 request says so itself
 	Trusted  bool           // the peer is one of trusted_proxies: its forwarding fields are believed
 	TLS      *tls.ConnectionState
+	Shard    int   // number of the poller the connection is on; a transport prefers connections of the same
 	Opened   int64 // internal/clock nanoseconds
 }
 

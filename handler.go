@@ -54,7 +54,10 @@ type Stream interface {
 // Serve carries one exchange through h and back out through s. The caller has filled in the
 // request. An error of the handler becomes an answer here if nothing on the way has made one of it
 // already; o sees every exchange once, whatever became of it.
-func Serve(h Handler, x *Exchange, s Stream, o Observer) {
+//
+// It returns false when Respond answered ErrDetached: then the stream goes on with the exchange by
+// itself and calls [Finish] in the end.
+func Serve(h Handler, x *Exchange, s Stream, o Observer) (over bool) {
 	x.stream = s
 	if err := h.ServeExchange(x); err != nil {
 		x.Fail(err)
@@ -62,13 +65,27 @@ func Serve(h Handler, x *Exchange, s Stream, o Observer) {
 	if x.Response.Status == 0 {
 		x.Fail(&Fault{Op: "answer", Side: SideWeir, Cause: CauseInternal, Err: errNoAnswer})
 	}
-	if err := s.Respond(x); err != nil {
-		x.abandon(s, err)
+	err := s.Respond(x)
+	if err == ErrDetached {
+		return false
+	}
+	Finish(x, err, o)
+	return true
+}
+
+// Finish ends an exchange: err, if there is one, is why its answer did not reach the client whole.
+func Finish(x *Exchange, err error, o Observer) {
+	if err != nil {
+		x.abandon(err)
 	}
 	x.end()
-	x.stream = nil
 	o.Observe(x)
+	x.stream = nil
 }
+
+// ErrDetached is Respond's word that an exchange goes on after it has returned, as an upgraded
+// connection does.
+var ErrDetached = errors.New("the exchange goes on by itself")
 
 var errNoAnswer = errors.New("no handler left an answer")
 
@@ -86,12 +103,12 @@ func (x *Exchange) Fail(err error) {
 }
 
 // abandon notes why an answer could not be delivered whole and tears the stream down.
-func (x *Exchange) abandon(s Stream, err error) {
+func (x *Exchange) abandon(err error) {
 	if x.Fault == nil {
 		x.Fault = AsFault(err)
 	}
 	if x.Response.Body != nil {
 		x.Response.Body.Close()
 	}
-	s.Reset(x.Fault)
+	x.stream.Reset(x.Fault)
 }

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// A Conn is a stream connection. One goroutine may read and another write at the same time; Cancel,
-// Close and Abort may be called from anywhere. Errors are [ErrTimeout], [ErrCanceled], [ErrClosed],
+// A Conn is a stream connection. One goroutine may read and another write at the same time. Cancel may
+// be called from anywhere; Close and Abort only by the last user, when nobody else is inside another
+// method (break the others off with Cancel first), and once. Errors are [ErrTimeout], [ErrCanceled], [ErrClosed],
 // io.EOF, or a *net.OpError-like error that wraps a syscall.Errno (errors.Is(err, syscall.ECONNRESET) works).
 type Conn interface {
 	// Read waits until there is a byte, the end (io.EOF), the read deadline or Cancel.
@@ -58,10 +59,12 @@ type Conn interface {
 	// Abort closes the connection with a reset where that is possible: the peer shall not take what it
 	// got for the whole.
 	Abort()
-	// Stale reports whether the peer has closed, or sent something, while the connection was idle: such a
-	// connection can't carry another request. It makes no system call where it can avoid one.
-	Stale() bool
+	// Reclaim takes an idle connection back before its task has run. False: the task runs, or has run, since
+	// the peer sent or closed or the deadline passed; the caller leaves the connection to it.
+	Reclaim() bool
 
+	// Shard is the number of the poller the connection belongs to; 0 where there are none.
+	Shard() int
 	LocalAddr() netip.AddrPort  // zero for a unix socket
 	RemoteAddr() netip.AddrPort // zero for a unix socket
 }
@@ -83,3 +86,15 @@ var (
 	ErrClosed   = errors.New("connection closed")
 	ErrNoSplice = errors.New("cannot splice")
 )
+
+// A SysError is a system call that went wrong.
+type SysError struct {
+	Call  string
+	Errno error // a syscall.Errno
+}
+
+// Error returns the call and the system's text.
+func (e *SysError) Error() string { return e.Call + ": " + e.Errno.Error() }
+
+// Unwrap returns the errno.
+func (e *SysError) Unwrap() error { return e.Errno }

@@ -1,0 +1,284 @@
+package poll
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/clock"
+)
+
+// A Group is the pollers of the process, one for each core.
+type Group struct {
+	pollers []*poller
+	table   table
+	pipes   pipeStore
+	next    atomic.Uint32
+	closed  atomic.Bool
+	done    sync.WaitGroup
+}
+
+// NewGroup starts n pollers; n < 1: as many as GOMAXPROCS.
+func NewGroup(n int) (*Group, error) {
+	if n < 1 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	g := &Group{}
+	for range n {
+		p, err := newPoller(g, len(g.pollers))
+		if err != nil {
+			g.Close()
+			return nil, err
+		}
+		g.pollers = append(g.pollers, p)
+		g.done.Add(1)
+		go p.loop()
+	}
+	return g, nil
+}
+
+// Close stops the pollers. Connections that still wait are not woken any more: close them first.
+func (g *Group) Close() {
+	if g.closed.Swap(true) {
+		return
+	}
+	for _, p := range g.pollers {
+		p.kick()
+	}
+	g.done.Wait()
+	for _, p := range g.pollers {
+		p.release()
+	}
+	g.pipes.close()
+}
+
+// Shards returns the number of pollers.
+func (g *Group) Shards() int { return len(g.pollers) }
+
+// pick returns the poller with that number, or the next one where there is none.
+func (g *Group) pick(shard int) *poller {
+	if shard >= 0 && shard < len(g.pollers) {
+		return g.pollers[shard]
+	}
+	return g.pollers[int(g.next.Add(1))%len(g.pollers)]
+}
+
+// A poller hands out readiness. It is an ordinary goroutine on an epoll set of its own.
+type poller struct {
+	group  *Group
+	shard  int
+	ep     int
+	file   *os.File        // ep, within the runtime's own poller
+	raw    syscall.RawConn // of file
+	event  int32           // eventfd in ep: wakes the poller
+	wheel  wheel
+	events [128]unix.EpollEvent
+
+	freeMu sync.Mutex // protects free, nfree
+	free   *worker
+	nfree  int
+
+	listenMu  sync.Mutex // protects listeners
+	listeners map[int32]*listenFD
+}
+
+// Events of every connection. EPOLLRDHUP tells a FIN that came together with data.
+const connEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | 1<<31 // EPOLLET
+
+// Generation numbers that mark what is no connection.
+const (
+	genEvent  = 0
+	genListen = 1
+	genFirst  = 2
+)
+
+func newPoller(g *Group, shard int) (*poller, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	unix.SetNonblock(ep, true)
+	p := &poller{group: g, shard: shard, ep: ep, listeners: map[int32]*listenFD{}}
+	p.file = os.NewFile(uintptr(ep), "poller")
+	if p.raw, err = p.file.SyscallConn(); err != nil {
+		p.file.Close()
+		return nil, err
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		p.file.Close()
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	p.event = int32(fd)
+	epollAdd(ep, p.event, unix.EPOLLIN|1<<31, genEvent)
+	p.wheel.init()
+	return p, nil
+}
+
+func (p *poller) release() {
+	p.wheel.timer.Stop()
+	closeFD(p.event)
+	p.file.Close()
+	p.freeMu.Lock()
+	defer p.freeMu.Unlock()
+	for w := p.free; w != nil; w = w.next {
+		w.wake <- nil
+	}
+	p.free, p.nfree = nil, 1<<30
+}
+
+// How the poller waits. While there is work it gives way to the goroutines it woke and asks again
+// without blocking. When that finds nothing it blocks the thread for at most rawBlock, which is much
+// cheaper than parking in the runtime's poller, and as much as other goroutines may have to wait for it.
+// When nothing came for that long it parks as any goroutine does, and its processor is free. While busy it is
+// always runnable, so the runtime would hardly look at its own poller: once per pollEvery it parks on purpose.
+const (
+	rawBlock  = 1 // ms
+	pollEvery = int64(time.Millisecond)
+)
+
+func (p *poller) loop() {
+	defer p.group.done.Done()
+	lastPark := int64(0)
+	for quiet := 0; !p.group.closed.Load(); {
+		if p.turn(0) > 0 {
+			quiet = 0
+			runtime.Gosched()
+			if now := clock.Now(); now-lastPark > pollEvery {
+				p.kick()
+				p.park()
+				lastPark = now
+			}
+			continue
+		}
+		quiet++
+		switch {
+		case quiet <= 2:
+			runtime.Gosched()
+		case quiet == 3:
+			yieldThread()
+		case quiet == 4:
+			if p.turn(rawBlock) > 0 {
+				quiet = 0
+				runtime.Gosched()
+			}
+		default:
+			p.park()
+			lastPark = clock.Now()
+			quiet = 0
+		}
+	}
+}
+
+// park waits in the runtime's poller until the epoll set has events, and handles them.
+func (p *poller) park() {
+	p.raw.Read(func(uintptr) bool { return p.turn(0) > 0 || p.group.closed.Load() })
+}
+
+// kick makes the epoll set ready.
+func (p *poller) kick() {
+	one := [8]byte{1}
+	unix.Write(int(p.event), one[:])
+}
+
+// turn asks for events, waiting at most ms, and hands them out.
+func (p *poller) turn(ms int) int {
+	n, e := epollWait(p.ep, p.events[:], ms)
+	if e != 0 {
+		return 0
+	}
+	for i := range n {
+		p.handle(&p.events[i])
+	}
+	return n
+}
+
+func (p *poller) handle(ev *unix.EpollEvent) {
+	switch gen := uint32(ev.Pad); gen {
+	case genEvent:
+		var buf [8]byte
+		unix.Read(int(p.event), buf[:])
+	case genListen:
+		p.accept(ev.Fd)
+	default:
+		if s := p.group.table.find(ev.Fd, gen); s != nil {
+			s.onEvent(ev.Events)
+		}
+	}
+}
+
+func (s *sock) onEvent(events uint32) {
+	const gone = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if events&gone != 0 {
+		s.hungUp()
+	}
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && s.wr.Load() != wordReady {
+		s.wr.notify()
+	}
+	if events&(unix.EPOLLIN|gone) != 0 {
+		s.notify(&s.rd)
+	}
+}
+
+// adopt makes a connection of a descriptor and registers it.
+func (p *poller) adopt(fd int32) (*sock, error) {
+	g := p.group
+	s := &sock{fd: fd, p: p, gen: max(g.table.gen.Add(1), genFirst)}
+	g.table.put(s)
+	if e := epollAdd(p.ep, fd, connEvents, s.gen); e != 0 {
+		g.table.drop(s)
+		closeFD(fd)
+		return nil, sysError("epoll_ctl", e)
+	}
+	return s, nil
+}
+
+// A worker is a goroutine that runs tasks of connections that woke. Workers are kept, since their stacks have
+// grown to what a task needs.
+type worker struct {
+	wake chan Task
+	next *worker
+}
+
+// maxFree is how many sleeping workers a poller keeps.
+const maxFree = 512
+
+// run has t run on a goroutine of its own.
+func (p *poller) run(t Task) {
+	p.freeMu.Lock()
+	w := p.free
+	if w != nil {
+		p.free, w.next = w.next, nil
+		p.nfree--
+	}
+	p.freeMu.Unlock()
+	if w == nil {
+		w = &worker{wake: make(chan Task, 1)}
+		go p.work(w)
+	}
+	w.wake <- t
+}
+
+func (p *poller) work(w *worker) {
+	for {
+		t := <-w.wake
+		if t == nil {
+			return
+		}
+		t.Run()
+		p.freeMu.Lock()
+		if p.nfree >= maxFree {
+			p.freeMu.Unlock()
+			return
+		}
+		w.next, p.free = p.free, w
+		p.nfree++
+		p.freeMu.Unlock()
+	}
+}

@@ -1,0 +1,323 @@
+package poll
+
+import (
+	"io"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"weir/internal/clock"
+)
+
+// A sock is a Conn on a poller. Readiness is edge-triggered: an edge that nobody waits for is
+// remembered in the wait word, and a read that filled less than its buffer proves that the socket is
+// empty, so that the next read waits for an edge without asking the kernel first.
+type sock struct {
+	fd     int32
+	gen    uint32
+	p      *poller
+	rd, wr waitWord
+
+	drained bool // the reader's: the last read was short
+	hup     atomic.Bool
+	dead    atomic.Bool // canceled
+	closed  atomic.Bool
+	task    Task
+
+	readBy, writeBy atomic.Int64 // deadlines; 0: none
+
+	wheelNext, wheelPrev *sock // protected by the poller's wheel, like the next two
+	slot                 uint8
+	inFar                bool
+	lookAt               atomic.Int64 // when the wheel looks at this connection; 0: it does not
+
+	hangMu sync.Mutex // protects hang
+	hang   Canceler
+
+	local, remote netip.AddrPort
+}
+
+var _ Conn = (*sock)(nil)
+
+func (s *sock) Read(p []byte) (int, error) {
+	for {
+		n, err := s.TryRead(p)
+		if err != ErrAgain {
+			return n, err
+		}
+		if err := s.waitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *sock) TryRead(p []byte) (int, error) {
+	if err := s.broken(); err != nil {
+		return 0, err
+	}
+	if s.rd.takeReady() || s.hup.Load() {
+		s.drained = false
+	}
+	if s.drained {
+		return 0, s.late(&s.readBy)
+	}
+	for {
+		n, e := recv(s.fd, p, 0)
+		switch {
+		case e == syscall.EAGAIN:
+			s.drained = true
+			return 0, s.late(&s.readBy)
+		case e == syscall.EINTR:
+		case e != 0:
+			return 0, sysError("recv", e)
+		case n == 0 && len(p) > 0:
+			s.hup.Store(true)
+			return 0, io.EOF
+		default:
+			s.drained = n < len(p)
+			return n, nil
+		}
+	}
+}
+
+// WaitReadable asks the kernel only where the last read does not say already that there is nothing.
+func (s *sock) WaitReadable() error {
+	for {
+		if err := s.broken(); err != nil {
+			return err
+		}
+		if !s.drained || s.hup.Load() || s.rd.Load() == wordReady {
+			return nil
+		}
+		if err := s.waitRead(); err != nil {
+			return err
+		}
+		return nil
+	}
+}
+
+func (s *sock) waitRead() error {
+	err := s.rd.wait(s.readStop)
+	if err == nil {
+		s.drained = false
+	}
+	return err
+}
+
+func (s *sock) readStop() error {
+	if err := s.broken(); err != nil {
+		return err
+	}
+	if err := s.late(&s.readBy); err != ErrAgain {
+		return err
+	}
+	return nil
+}
+
+func (s *sock) writeStop() error {
+	if err := s.broken(); err != nil {
+		return err
+	}
+	if err := s.late(&s.writeBy); err != ErrAgain {
+		return err
+	}
+	return nil
+}
+
+// broken returns why nothing more can be done with the connection, or nil.
+func (s *sock) broken() error {
+	switch {
+	case s.closed.Load():
+		return ErrClosed
+	case s.dead.Load():
+		return ErrCanceled
+	}
+	return nil
+}
+
+// late returns ErrTimeout where the deadline has passed, else ErrAgain.
+func (s *sock) late(by *atomic.Int64) error {
+	if t := by.Load(); t != 0 && clock.Now() >= t {
+		return ErrTimeout
+	}
+	return ErrAgain
+}
+
+func (s *sock) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		if err := s.broken(); err != nil {
+			return sent, err
+		}
+		s.wr.takeReady()
+		n, e := send(s.fd, p[sent:])
+		switch {
+		case e == 0:
+			sent += n
+		case e == syscall.EAGAIN:
+			if err := s.wr.wait(s.writeStop); err != nil {
+				return sent, err
+			}
+		case e != syscall.EINTR:
+			return sent, sysError("send", e)
+		}
+	}
+	return sent, nil
+}
+
+func (s *sock) WriteBuffers(head, body []byte) error {
+	for len(head) > 0 && len(body) > 0 {
+		if err := s.broken(); err != nil {
+			return err
+		}
+		s.wr.takeReady()
+		n, e := sendTwo(s.fd, head, body)
+		switch {
+		case e == 0:
+			body = body[max(0, n-len(head)):]
+			head = head[min(n, len(head)):]
+		case e == syscall.EAGAIN:
+			if err := s.wr.wait(s.writeStop); err != nil {
+				return err
+			}
+		case e != syscall.EINTR:
+			return sysError("sendmsg", e)
+		}
+	}
+	if len(head) > 0 {
+		if _, err := s.Write(head); err != nil {
+			return err
+		}
+	}
+	_, err := s.Write(body)
+	return err
+}
+
+func (s *sock) Idle(t Task) bool {
+	if !s.drained || s.hup.Load() {
+		return false
+	}
+	s.task = t
+	for {
+		if s.rd.takeReady() {
+			s.drained = false
+			return false
+		}
+		if s.rd.CompareAndSwap(nil, wordIdle) {
+			break
+		}
+	}
+	if s.readStop() != nil && s.rd.CompareAndSwap(wordIdle, nil) {
+		return false
+	}
+	return true
+}
+
+func (s *sock) Reclaim() bool {
+	return s.rd.CompareAndSwap(wordIdle, nil)
+}
+
+func (s *sock) SetReadDeadline(t int64)  { s.setDeadline(&s.readBy, t) }
+func (s *sock) SetWriteDeadline(t int64) { s.setDeadline(&s.writeBy, t) }
+
+func (s *sock) setDeadline(by *atomic.Int64, t int64) {
+	if by.Load() == t {
+		return
+	}
+	by.Store(t)
+	if t == 0 {
+		return
+	}
+	if at := s.lookAt.Load(); at == 0 || t < at-int64(Tick) {
+		s.p.wheel.put(s, t)
+	}
+}
+
+// expire is called by the wheel when it takes s out of a slot.
+func (s *sock) expire(now int64) {
+	next := never
+	for _, d := range [...]struct {
+		by   *atomic.Int64
+		word *waitWord
+	}{{&s.readBy, &s.rd}, {&s.writeBy, &s.wr}} {
+		t := d.by.Load()
+		switch {
+		case t == 0:
+		case t <= now:
+			s.notify(d.word)
+		default:
+			next = min(next, t)
+		}
+	}
+	if next != never && !s.closed.Load() {
+		s.p.wheel.put(s, next)
+		if s.closed.Load() {
+			s.p.wheel.drop(s)
+		}
+	}
+}
+
+func (s *sock) notify(w *waitWord) {
+	if w.notify() {
+		s.drained = false
+		s.p.run(s.task)
+	}
+}
+
+// hungUp is called by the poller when the peer has closed its side or all of it.
+func (s *sock) hungUp() {
+	s.hup.Store(true)
+	s.hangMu.Lock()
+	c := s.hang
+	s.hangMu.Unlock()
+	if c != nil {
+		c.Cancel()
+	}
+}
+
+func (s *sock) OnHangup(c Canceler) {
+	s.hangMu.Lock()
+	s.hang = c
+	s.hangMu.Unlock()
+	if c != nil && s.hup.Load() {
+		c.Cancel()
+	}
+}
+
+func (s *sock) Cancel() {
+	s.dead.Store(true)
+	s.notify(&s.rd)
+	s.notify(&s.wr)
+}
+
+func (s *sock) CloseWrite() error { return sysError("shutdown", shutdownWrite(s.fd)) }
+
+func (s *sock) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.p.wheel.drop(s)
+	s.p.group.table.drop(s)
+	closeFD(s.fd)
+	return nil
+}
+
+func (s *sock) Abort() {
+	if s.closed.Load() {
+		return
+	}
+	setLinger(s.fd)
+	s.Close()
+}
+
+func (s *sock) LocalAddr() netip.AddrPort {
+	if !s.local.IsValid() {
+		s.local = localAddr(s.fd)
+	}
+	return s.local
+}
+
+func (s *sock) RemoteAddr() netip.AddrPort { return s.remote }
+
+func (s *sock) Shard() int { return s.p.shard }

@@ -1,0 +1,166 @@
+package poll
+
+import (
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/clock"
+)
+
+// pipeSize is what one splice moves at most: large enough to spare turns, small enough that a slow
+// receiver does not hold much of the kernel's memory.
+const pipeSize = 512 << 10
+
+type pipe struct{ r, w int32 }
+
+// A pipeStore keeps empty pipes for the next splice.
+type pipeStore struct {
+	mu   sync.Mutex // protects free
+	free []*pipe
+}
+
+const maxPipes = 64
+
+// take returns an empty pipe, or nil where none is to be had.
+func (pipes *pipeStore) take() *pipe {
+	pipes.mu.Lock()
+	if n := len(pipes.free); n > 0 {
+		p := pipes.free[n-1]
+		pipes.free = pipes.free[:n-1]
+		pipes.mu.Unlock()
+		return p
+	}
+	pipes.mu.Unlock()
+	var fd [2]int
+	if unix.Pipe2(fd[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
+		return nil
+	}
+	unix.FcntlInt(uintptr(fd[1]), unix.F_SETPIPE_SZ, pipeSize)
+	return &pipe{int32(fd[0]), int32(fd[1])}
+}
+
+func (pipes *pipeStore) put(p *pipe) {
+	pipes.mu.Lock()
+	if len(pipes.free) < maxPipes {
+		pipes.free = append(pipes.free, p)
+		p = nil
+	}
+	pipes.mu.Unlock()
+	if p != nil {
+		p.close()
+	}
+}
+
+func (p *pipe) close() {
+	closeFD(p.r)
+	closeFD(p.w)
+}
+
+// Splice moves bytes by splice(2) through a pipe: they never enter this process.
+func (s *sock) Splice(src Conn, n int64, stall time.Duration) (int64, error) {
+	from, ok := src.(*sock)
+	if !ok {
+		return 0, ErrNoSplice
+	}
+	p := s.p.group.pipes.take()
+	if p == nil {
+		return 0, ErrNoSplice
+	}
+	moved, err := s.pump(from, p, n, stall)
+	if err == nil {
+		s.p.group.pipes.put(p)
+	} else {
+		p.close() // it may still hold bytes
+	}
+	return moved, err
+}
+
+func (pipes *pipeStore) close() {
+	pipes.mu.Lock()
+	defer pipes.mu.Unlock()
+	for _, p := range pipes.free {
+		p.close()
+	}
+	pipes.free = nil
+}
+
+func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved int64, err error) {
+	for n < 0 || moved < n {
+		ask := pipeSize
+		if n >= 0 {
+			ask = int(min(int64(ask), n-moved))
+		}
+		got, err := from.fill(p, ask, stall)
+		if err != nil {
+			return moved, err
+		}
+		if got == 0 {
+			if n < 0 {
+				return moved, nil
+			}
+			return moved, io.ErrUnexpectedEOF
+		}
+		if err := s.drain(p, got, stall); err != nil {
+			return moved, err
+		}
+		moved += int64(got)
+	}
+	return moved, nil
+}
+
+// fill moves up to ask bytes from the socket into the empty pipe; 0: the end.
+func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
+	for {
+		if err := s.broken(); err != nil {
+			return 0, err
+		}
+		s.rd.takeReady()
+		n, e := splice(s.fd, p.w, ask)
+		switch {
+		case e == 0:
+			s.drained = false
+			return n, nil
+		case e == syscall.EAGAIN:
+			s.SetReadDeadline(after(stall))
+			if err := s.waitRead(); err != nil {
+				return 0, err
+			}
+		case e != syscall.EINTR:
+			return 0, sysError("splice", e)
+		}
+	}
+}
+
+// drain moves n bytes from the pipe into the socket.
+func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
+	for n > 0 {
+		if err := s.broken(); err != nil {
+			return err
+		}
+		s.wr.takeReady()
+		m, e := splice(p.r, s.fd, n)
+		switch {
+		case e == 0:
+			n -= m
+		case e == syscall.EAGAIN:
+			s.SetWriteDeadline(after(stall))
+			if err := s.wr.wait(s.writeStop); err != nil {
+				return err
+			}
+		case e != syscall.EINTR:
+			return sysError("splice", e)
+		}
+	}
+	return nil
+}
+
+func after(d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return clock.Now() + int64(d)
+}
