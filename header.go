@@ -73,6 +73,16 @@ func (h *Header) LookupKnown(id FieldID) (string, bool) {
 	return "", false
 }
 
+// HasKnown reports whether there is a field with a known name.
+func (h *Header) HasKnown(id FieldID) bool {
+	for i := range h.fields {
+		if h.fields[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
 // Known returns the value of the first field with a known name, or "".
 func (h *Header) Known(id FieldID) string {
 	v, _ := h.LookupKnown(id)

@@ -26,12 +26,13 @@ type Conn interface {
 	WaitReadable() error
 	// Write sends all of p, waiting while the peer takes no more.
 	Write(p []byte) (int, error)
-	// WriteBuffers sends head and then body, in one system call where possible.
-	WriteBuffers(head, body []byte) error
+	// WriteBuffers sends head, body and tail, in one system call where possible. tail is short.
+	WriteBuffers(head, body, tail []byte) error
 	// Splice moves up to n bytes (n < 0: until the end) from src to this connection without looking at
 	// them, and returns how many were moved. Waits on src obey src's read deadline renewed by each
 	// progress to now+stall, waits on the receiver its write deadline likewise; stall 0: no limit.
-	// It returns ErrNoSplice, having moved nothing, where this pair of connections can't.
+	// An error of the receiving side is a *SinkError. It returns ErrNoSplice, having moved nothing, where
+	// this pair of connections can't, and io.ErrUnexpectedEOF where src ends before n bytes.
 	Splice(src Conn, n int64, stall time.Duration) (int64, error)
 
 	// Idle gives the connection back to the poller: t.Run is called, on a goroutine of its own, once
@@ -98,3 +99,12 @@ func (e *SysError) Error() string { return e.Call + ": " + e.Errno.Error() }
 
 // Unwrap returns the errno.
 func (e *SysError) Unwrap() error { return e.Errno }
+
+// A SinkError is an error of the receiving side of a splice.
+type SinkError struct{ Err error }
+
+// Error returns the text of the error behind it.
+func (e *SinkError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error behind it.
+func (e *SinkError) Unwrap() error { return e.Err }

@@ -166,17 +166,18 @@ func (s *sock) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-func (s *sock) WriteBuffers(head, body []byte) error {
-	for len(head) > 0 && len(body) > 0 {
+func (s *sock) WriteBuffers(head, body, tail []byte) error {
+	for len(head)+len(body) > 0 && len(body)+len(tail) > 0 {
 		if err := s.broken(); err != nil {
 			return err
 		}
 		s.wr.takeReady()
-		n, e := sendTwo(s.fd, head, body)
+		n, e := sendThree(s.fd, head, body, tail)
 		switch {
 		case e == 0:
-			body = body[max(0, n-len(head)):]
-			head = head[min(n, len(head)):]
+			head, n = skip(head, n)
+			body, n = skip(body, n)
+			tail, _ = skip(tail, n)
 		case e == syscall.EAGAIN:
 			if err := s.wr.wait(s.writeStop); err != nil {
 				return err
@@ -185,13 +186,18 @@ func (s *sock) WriteBuffers(head, body []byte) error {
 			return sysError("sendmsg", e)
 		}
 	}
-	if len(head) > 0 {
-		if _, err := s.Write(head); err != nil {
+	for _, rest := range [...][]byte{head, body, tail} {
+		if _, err := s.Write(rest); err != nil {
 			return err
 		}
 	}
-	_, err := s.Write(body)
-	return err
+	return nil
+}
+
+// skip drops the first n bytes of p, and returns what of n is left.
+func skip(p []byte, n int) ([]byte, int) {
+	k := min(n, len(p))
+	return p[k:], n - k
 }
 
 func (s *sock) Idle(t Task) bool {

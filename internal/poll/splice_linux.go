@@ -105,7 +105,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved in
 			return moved, io.ErrUnexpectedEOF
 		}
 		if err := s.drain(p, got, stall); err != nil {
-			return moved, err
+			return moved, &SinkError{err}
 		}
 		moved += int64(got)
 	}

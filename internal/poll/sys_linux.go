@@ -24,12 +24,13 @@ func send(fd int32, p []byte) (int, syscall.Errno) {
 	return int(n), e
 }
 
-// sendTwo sends a and then b in one call.
-func sendTwo(fd int32, a, b []byte) (int, syscall.Errno) {
-	iov := [2]syscall.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}}
+// sendThree sends a, b and c in one call.
+func sendThree(fd int32, a, b, c []byte) (int, syscall.Errno) {
+	iov := [3]syscall.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}, {Base: unsafe.SliceData(c)}}
 	iov[0].SetLen(len(a))
 	iov[1].SetLen(len(b))
-	msg := syscall.Msghdr{Iov: &iov[0], Iovlen: 2}
+	iov[2].SetLen(len(c))
+	msg := syscall.Msghdr{Iov: &iov[0], Iovlen: 3}
 	n, _, e := syscall.RawSyscall(syscall.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL)
 	runtime.KeepAlive(&iov)
 	return int(n), e

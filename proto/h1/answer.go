@@ -1,0 +1,268 @@
+package h1
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// An answer is the body of a server's answer, read from its connection. It is pooled: it lives until
+// the exchange has ended, so that a late Close finds nobody else's connection.
+type answer struct {
+	u       *upConn // nil: finished, the connection has been given back
+	x       *weir.Exchange
+	length  int64 // -1: unknown
+	left    int64 // of a body of known length
+	chunked bool
+	reuse   bool // the server keeps the connection
+	dec     chunkDecoder
+	err     error // what further reads return
+}
+
+var answers = sync.Pool{New: func() any { return new(answer) }}
+
+// answer makes the body that fr announces, and finishes at once where there is none.
+func (u *upConn) answer(x *weir.Exchange, fr *framing) {
+	a := answers.Get().(*answer)
+	*a = answer{u: u, x: x, length: fr.Length, left: fr.Length, chunked: fr.Chunked, reuse: !fr.Close, err: nil}
+	x.AtEnd(a)
+	switch {
+	case x.Request.Method == "HEAD":
+		if fr.Length >= 0 && !fr.Chunked {
+			x.Response.Body = weir.HeadBody(fr.Length)
+		}
+		a.finish(true)
+	case fr.Chunked:
+		a.length = -1
+		a.dec.reset(&u.t.cfg.Limits)
+		x.Response.Body = a
+	case fr.Length == 0:
+		a.finish(true)
+	case fr.Length < 0:
+		a.reuse = false
+		x.Response.Body = a
+	default:
+		x.Response.Body = a
+	}
+}
+
+// EndExchange implements weir.Ender.
+func (a *answer) EndExchange(*weir.Exchange) {
+	a.finish(false)
+	a.x = nil
+	answers.Put(a)
+}
+
+// finish gives the connection back; whole: the answer has been read to its end.
+func (a *answer) finish(whole bool) {
+	u := a.u
+	if u == nil {
+		return
+	}
+	a.u = nil
+	a.x.Watch(nil)
+	sent := u.joinUpload(!whole)
+	clean := whole && sent && a.reuse && u.r == u.w
+	u.releaseBig()
+	if clean {
+		u.t.put(u)
+	} else {
+		u.Conn.Close()
+	}
+}
+
+// Len implements weir.Body.
+func (a *answer) Len() int64 { return a.length }
+
+// Close implements weir.Body.
+func (a *answer) Close() error {
+	if a.err == nil {
+		a.err = poll.ErrClosed
+	}
+	a.finish(false)
+	return nil
+}
+
+// Trailer implements weir.Body.
+func (a *answer) Trailer() *weir.Header {
+	if a.chunked && a.err == io.EOF && a.dec.trailer.Len() > 0 {
+		return &a.dec.trailer
+	}
+	return nil
+}
+
+// Read implements weir.Body.
+func (a *answer) Read(p []byte) (int, error) {
+	span, err := a.next(len(p))
+	return copy(p, span), err
+}
+
+// next returns up to most bytes of the body, which stay valid until the next call. At the end it returns
+// io.EOF, with the last bytes where that is known by then.
+func (a *answer) next(most int) ([]byte, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	u := a.u
+	for {
+		if u.r == u.w {
+			if err := a.refill(); err != nil {
+				return nil, a.fail(err)
+			}
+		}
+		span, done, f := a.take(u.big[u.r:u.w], most)
+		switch {
+		case f != nil:
+			return nil, a.fail(f)
+		case done:
+			a.err = io.EOF
+			return span, io.EOF
+		case len(span) > 0:
+			return span, nil
+		}
+	}
+}
+
+// take uses up input and returns what of it is content.
+func (a *answer) take(buf []byte, most int) (span []byte, done bool, f *weir.Fault) {
+	u := a.u
+	if a.chunked {
+		used, span, done, f := a.dec.next(buf, most)
+		u.r += used
+		return span, done, f
+	}
+	n := min(len(buf), most)
+	if a.length >= 0 {
+		n = int(min(int64(n), a.left))
+		a.left -= int64(n)
+	}
+	u.r += n
+	return buf[:n], a.length >= 0 && a.left == 0, nil
+}
+
+// refill waits for more input; io.EOF is the end of a body whose length the connection tells.
+func (a *answer) refill() error {
+	u := a.u
+	if u.big != nil && u.r == u.w {
+		u.r, u.w = 0, 0
+	}
+	u.SetReadDeadline(clock.Now() + int64(u.t.cfg.Stall))
+	return u.fill()
+}
+
+// fail makes a fault of what went wrong in the middle of the body, and remembers it.
+func (a *answer) fail(err error) error {
+	if a.err != nil {
+		return a.err
+	}
+	t := a.u.t
+	switch f, isFault := err.(*weir.Fault); {
+	case isFault:
+		f.Cause, f.Side = weir.CauseUpstreamFraming, weir.SideUpstream
+		a.err = f
+	case err == io.EOF && a.length < 0 && !a.chunked:
+		a.err = io.EOF
+	case err == io.EOF:
+		a.err = t.fault(weir.CauseUpstreamBodyCut, weir.RetryNever, "read from", io.ErrUnexpectedEOF)
+	case err == poll.ErrTimeout:
+		a.err = t.fault(weir.CauseUpstreamBodyTimeout, weir.RetryNever, "read from", err)
+	case err == poll.ErrCanceled:
+		a.err = a.u.canceled()
+	default:
+		a.err = t.fault(weir.CauseUpstreamBodyCut, weir.RetryNever, "read from", err)
+	}
+	return a.err
+}
+
+// A splicer is a writer that can take bytes from a connection without a copy. It returns
+// poll.ErrNoSplice, having moved nothing, where it can't.
+type splicer interface {
+	spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error)
+}
+
+// A lastWriter is a writer that can do better when it knows that these are the last bytes.
+type lastWriter interface{ writeLast(p []byte) error }
+
+// spliceMin is how much must be left of a body for a splice to pay.
+const spliceMin = 128 << 10
+
+// WriteTo hands the body on in the spans in which it arrives; the middle of a large one does not pass
+// through this process at all.
+func (a *answer) WriteTo(dst io.Writer) (n int64, err error) {
+	for a.err == nil {
+		if m, err := a.splice(dst); err != nil {
+			return n + m, err
+		} else if m > 0 {
+			n += m
+			continue
+		}
+		span, rerr := a.next(len(bigBuffer{}))
+		m, werr := writeSpan(dst, span, rerr == io.EOF)
+		n += int64(m)
+		switch {
+		case werr != nil:
+			return n, werr
+		case rerr == io.EOF:
+			a.finish(true)
+			return n, nil
+		case rerr != nil:
+			return n, rerr
+		}
+	}
+	if a.err == io.EOF {
+		return n, nil
+	}
+	return n, a.err
+}
+
+func writeSpan(dst io.Writer, span []byte, last bool) (int, error) {
+	if last {
+		if lw, ok := dst.(lastWriter); ok {
+			return len(span), lw.writeLast(span)
+		}
+	}
+	if len(span) == 0 {
+		return 0, nil
+	}
+	return dst.Write(span)
+}
+
+// splice moves the rest of a large body of known length; 0: not now.
+func (a *answer) splice(dst io.Writer) (int64, error) {
+	u := a.u
+	if a.chunked || a.left < spliceMin || u.r < u.w {
+		return 0, nil
+	}
+	sp, ok := dst.(splicer)
+	if !ok {
+		return 0, nil
+	}
+	u.releaseBig()
+	n, err := sp.spliceFrom(u.Conn, a.left, u.t.cfg.Stall)
+	a.left -= n
+	switch {
+	case err == poll.ErrNoSplice:
+		return 0, nil
+	case err != nil:
+		return n, a.spliceFault(err)
+	case a.left == 0:
+		a.err = io.EOF
+		a.finish(true)
+	}
+	return n, nil
+}
+
+// spliceFault tells the two ends of a splice apart: only the reading end reports an end.
+func (a *answer) spliceFault(err error) error {
+	if err == io.ErrUnexpectedEOF {
+		err = io.EOF
+	}
+	if w, ok := err.(*poll.SinkError); ok {
+		return w
+	}
+	return a.fail(err)
+}

@@ -1,0 +1,192 @@
+package h1
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// A conn is the server's side of one client connection. Between requests it is all there is: the
+// exchange, the buffers and the goroutine belong to [work].
+type conn struct {
+	poll.Conn
+	srv   *Server
+	facts *weir.Conn
+	done  func()
+
+	partial   []byte      // a head that has begun and not ended while the connection sleeps
+	headBegan int64       // when it began
+	fresh     atomic.Bool // nothing has come yet
+
+	mu      sync.Mutex    // protects watched, gone
+	watched weir.Canceler // what to break off when the client goes
+	gone    bool
+}
+
+// Cancel is called by the poller when the client has gone. It holds the lock while it tells the one who
+// watches, so that nobody is told after he has stopped watching: he may serve another client by then.
+func (c *conn) Cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	if c.watched != nil {
+		c.watched.Cancel()
+	}
+}
+
+func (c *conn) watch(w weir.Canceler) {
+	c.mu.Lock()
+	c.watched = w
+	gone := c.gone
+	c.mu.Unlock()
+	if gone && w != nil {
+		w.Cancel()
+	}
+}
+
+// touch notes that the client has sent something at all.
+func (c *conn) touch() {
+	if c.fresh.Load() {
+		c.fresh.Store(false)
+	}
+}
+
+// wait gives the connection back to the poller until there is input, or serves it when there is some
+// already.
+func (c *conn) wait() {
+	if !c.Idle(c) {
+		go c.Run()
+	}
+}
+
+// Run serves what the client has sent, until it sends no more or the connection ends.
+func (c *conn) Run() {
+	w := takeWork(c)
+	if w.serve() {
+		w.release()
+	}
+}
+
+// close ends the connection; it is called by its last user.
+func (c *conn) close() {
+	c.OnHangup(nil)
+	c.Conn.Close()
+	c.srv.forget(c)
+}
+
+// serve reads and answers requests. It returns true when the connection sleeps or has ended, and
+// false when it has been handed over together with w.
+func (w *work) serve() bool {
+	for {
+		switch err := w.readHead(); err {
+		case nil:
+		case errAsleep:
+			return true
+		default:
+			w.end(err)
+			return true
+		}
+		if !w.exchange() {
+			return false
+		}
+		if !w.keep {
+			w.hangUp()
+			return true
+		}
+	}
+}
+
+// exchange serves the request whose head stands in w.head.
+func (w *work) exchange() (over bool) {
+	c := w.conn
+	cfg := c.srv.config.Load()
+	w.begin(cfg)
+	if f := w.parse(cfg); f != nil {
+		w.keep = false
+		return weir.Serve(refusal{f}, &w.x, w, cfg.Observer)
+	}
+	if !weir.Serve(cfg.Handler, &w.x, w, cfg.Observer) {
+		return false
+	}
+	if w.keep {
+		w.keep = w.body.finish()
+	}
+	return true
+}
+
+// begin makes w fit for the next exchange.
+func (w *work) begin(cfg *ServerConfig) {
+	w.cfg = cfg
+	w.x.Reset(w.conn.facts)
+	w.x.Timing.Start = w.headBegan
+	w.answered, w.keep, w.cut = false, true, false
+	w.headBegan = 0
+	w.body.reset()
+}
+
+// A refusal answers a request that could not be understood.
+type refusal struct{ f *weir.Fault }
+
+func (r refusal) ServeExchange(*weir.Exchange) error { return r.f }
+
+func (w *work) parse(cfg *ServerConfig) *weir.Fault {
+	if w.fault != nil {
+		f := w.fault
+		w.fault = nil
+		return f
+	}
+	r := &w.x.Request
+	r.Scheme = w.conn.facts.Scheme()
+	if f := parseRequest(w.head, &cfg.Limits, r, &w.framing); f != nil {
+		return f
+	}
+	w.keep = !w.framing.Close && !w.conn.srv.draining.Load()
+	if w.framing.Chunked || w.framing.Length > 0 {
+		w.body.begin(w)
+		r.Body = &w.body
+	}
+	return nil
+}
+
+// readHead leaves the next request's head in w.head. errAsleep means that there is none and the
+// connection has been given back to the poller. A head that is too large or ends wrongly is left as
+// w.fault: the exchange will be its answer.
+func (w *work) readHead() error {
+	c, scanned := w.conn, 0
+	for {
+		if n := w.skipBlank(); n > 0 {
+			scanned = 0
+		}
+		if w.buffered() > 0 {
+			if w.headBegan == 0 {
+				w.headBegan = clock.Now()
+			}
+			end, f := w.scanHead(scanned)
+			if f != nil {
+				w.fault = f
+				return nil
+			}
+			if end > 0 {
+				w.head = string(w.in[w.r : w.r+end])
+				w.r += end
+				return nil
+			}
+			scanned = w.buffered()
+		}
+		n, err := c.TryRead(w.space())
+		if err == poll.ErrAgain {
+			if err := w.sleep(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		w.w += n
+		c.touch()
+	}
+}

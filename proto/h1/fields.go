@@ -1,0 +1,288 @@
+package h1
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"weir"
+)
+
+// Classes of bytes, as bits of class.
+const (
+	classToken  = 1 << iota // RFC 9110, section 5.6.2
+	classValue              // may stand in a field value: visible, space, tab, obs-text
+	classTarget             // may stand in a request target
+	classDigit
+	classHost // may stand in a uri-host and port
+)
+
+var class = makeClass()
+
+func makeClass() (t [256]uint8) {
+	set := func(bit uint8, chars string) {
+		for i := range len(chars) {
+			t[chars[i]] |= bit
+		}
+	}
+	const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	set(classToken, alnum+"!#$%&'*+-.^_`|~")
+	set(classHost, alnum+"-._~!$&'()*+,;=:[]%")
+	set(classDigit, "0123456789")
+	for c := 0x21; c <= 0xff; c++ {
+		if c != 0x7f {
+			t[c] |= classValue
+		}
+	}
+	t[' '] |= classValue
+	t['\t'] |= classValue
+	for c := 0x21; c < 0x7f; c++ {
+		if !strings.ContainsRune("#\\\"<>^`{|}", rune(c)) {
+			t[c] |= classTarget
+		}
+	}
+	// Browsers send these unescaped in paths and queries; none of them changes how a target is split.
+	set(classTarget, "\"<>^`{|}")
+	for c := 0x80; c <= 0xff; c++ {
+		t[c] |= classTarget
+	}
+	return t
+}
+
+func all(s string, bit uint8) bool {
+	for i := 0; i < len(s); i++ {
+		if class[s[i]]&bit == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// headEnd returns the length of the head at the beginning of buf with its empty line, or -1 where it has
+// not ended. from is how much of buf has been looked at before.
+func headEnd(buf []byte, from int) int {
+	for i := max(from-3, 0); ; {
+		k := bytes.IndexByte(buf[i:], '\n')
+		if k < 0 {
+			return -1
+		}
+		i += k + 1
+		switch {
+		case i < len(buf) && buf[i] == '\n':
+			return i + 1 // a bare LF: the parser refuses it
+		case i+1 < len(buf) && buf[i] == '\r' && buf[i+1] == '\n':
+			return i + 2
+		}
+	}
+}
+
+// A framing is what a head says of the message around it.
+type framing struct {
+	Chunked bool
+	Length  int64  // of the body; -1: not told
+	Close   bool   // the connection ends with this message
+	Upgrade string // the first protocol of Upgrade, if Connection names upgrade
+
+	lengths, codings int
+	lastCoding       string
+	connection       connOptions
+	upgrade          string
+}
+
+// A connOptions is what the Connection fields name.
+type connOptions struct {
+	close, keepAlive, upgrade, te bool
+	others                        []string // names of further fields
+}
+
+var (
+	errName     = errors.New("malformed field name")
+	errValue    = errors.New("malformed field value")
+	errLineEnd  = errors.New("a line does not end with CRLF")
+	errFold     = errors.New("folded field line")
+	errLength   = errors.New("malformed or repeated Content-Length")
+	errBoth     = errors.New("both Content-Length and Transfer-Encoding")
+	errCoding   = errors.New("Transfer-Encoding is not exactly \"chunked\"")
+	errTooMany  = errors.New("too many fields")
+	errHost     = errors.New("Host is missing, repeated or malformed")
+	errConnName = errors.New("Connection names a field that is not the connection's")
+)
+
+// A fieldError is why a field section was refused.
+type fieldError struct {
+	err     error
+	framing bool
+	tooMany bool
+}
+
+// parseFields reads the field lines of s, which ends with the empty line, into h. Fields that concern the
+// connection go into f and not into h. onHost is given each value of Host.
+func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
+	f.Length = -1
+	for n := 0; ; n++ {
+		if len(s) >= 2 && s[0] == '\r' && s[1] == '\n' {
+			return nil
+		}
+		if n == most {
+			return &fieldError{err: errTooMany, tooMany: true}
+		}
+		name, value, rest, err := splitField(s)
+		if err != nil {
+			return &fieldError{err: err}
+		}
+		s = rest
+		id := weir.Identify(name)
+		if id != weir.FieldOther && connectionField[id] {
+			if err := f.note(id, value, hosts); err != nil {
+				return &fieldError{err: err, framing: err != errHost && err != errConnName}
+			}
+			continue
+		}
+		h.AddField(weir.Field{Name: name, Value: value, ID: id})
+	}
+}
+
+// splitField takes one field line off s.
+func splitField(s string) (name, value, rest string, err error) {
+	i := 0
+	for i < len(s) && class[s[i]]&classToken != 0 {
+		i++
+	}
+	if i == 0 || i == len(s) || s[i] != ':' {
+		if i == 0 && len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
+			return "", "", "", errFold
+		}
+		return "", "", "", errName
+	}
+	name = s[:i]
+	i++
+	for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
+		i++
+	}
+	start := i
+	for i < len(s) && class[s[i]]&classValue != 0 {
+		i++
+	}
+	if i+1 >= len(s) || s[i] != '\r' || s[i+1] != '\n' {
+		if i < len(s) && (s[i] == '\r' || s[i] == '\n') {
+			return "", "", "", errLineEnd
+		}
+		return "", "", "", errValue
+	}
+	end := i
+	for end > start && (s[end-1] == ' ' || s[end-1] == '\t') {
+		end--
+	}
+	return name, s[start:end], s[i+2:], nil
+}
+
+// connectionField marks the fields that concern one connection only (RFC 9110, section 7.6.1) and those
+// that are parsed into the message itself. Proxy-Authorization is one of them: weir asks nobody for it and
+// hands it to nobody.
+var connectionField = func() (t [256]bool) {
+	for _, id := range []weir.FieldID{
+		weir.FieldConnection, weir.FieldContentLength, weir.FieldHost, weir.FieldKeepAlive, weir.FieldProxyConnection,
+		weir.FieldTE, weir.FieldTransferEncoding, weir.FieldUpgrade, weir.FieldHTTP2Settings, weir.FieldExpect,
+	} {
+		t[id] = true
+	}
+	return t
+}()
+
+// note takes in one of the connection's own fields.
+func (f *framing) note(id weir.FieldID, value string, hosts *hostField) error {
+	switch id {
+	case weir.FieldContentLength:
+		n, ok := parseLength(value)
+		if f.lengths++; !ok || f.lengths > 1 {
+			return errLength
+		}
+		f.Length = n
+	case weir.FieldTransferEncoding:
+		f.codings++
+		f.lastCoding = value
+	case weir.FieldConnection:
+		return f.connection.add(value)
+	case weir.FieldUpgrade:
+		if f.upgrade == "" {
+			f.upgrade, _, _ = strings.Cut(value, ",")
+			f.upgrade = trim(f.upgrade)
+		}
+	case weir.FieldHost, weir.FieldTE, weir.FieldExpect:
+		if hosts != nil {
+			return hosts.note(id, value)
+		}
+	}
+	return nil
+}
+
+// settle draws the conclusions once all fields have been read: what the body's framing is, and which
+// fields Connection takes away with it.
+func (f *framing) settle(h *weir.Header) error {
+	if f.codings > 0 {
+		if f.lengths > 0 {
+			return errBoth
+		}
+		if f.codings > 1 || !strings.EqualFold(f.lastCoding, "chunked") {
+			return errCoding
+		}
+		f.Chunked = true
+	}
+	if f.connection.upgrade {
+		f.Upgrade = f.upgrade
+	}
+	for _, name := range f.connection.others {
+		h.Del(name)
+	}
+	return nil
+}
+
+// add takes in the value of a Connection field. A client may not use it to have fields removed on which
+// decisions behind weir rest, such as its own address or its credentials: such a request is refused.
+func (c *connOptions) add(value string) error {
+	for value != "" {
+		var option string
+		option, value, _ = strings.Cut(value, ",")
+		switch option = trim(option); {
+		case option == "":
+		case strings.EqualFold(option, "close"):
+			c.close = true
+		case strings.EqualFold(option, "keep-alive"):
+			c.keepAlive = true
+		case strings.EqualFold(option, "upgrade"):
+			c.upgrade = true
+		case strings.EqualFold(option, "te"):
+			c.te = true
+		case !all(option, classToken), len(c.others) >= 8:
+			return errConnName
+		default:
+			if id := weir.Identify(option); id != weir.FieldOther && !connectionField[id] || forwardName(option) {
+				return errConnName
+			}
+			c.others = append(c.others, option)
+		}
+	}
+	return nil
+}
+
+// forwardName reports whether a name belongs to the family that tells of the way a request has taken.
+func forwardName(name string) bool {
+	return len(name) > 2 && (name[0] == 'x' || name[0] == 'X') && name[1] == '-'
+}
+
+func trim(s string) string { return strings.Trim(s, " \t") }
+
+// parseLength reads a Content-Length: digits alone, below 2^63.
+func parseLength(s string) (int64, bool) {
+	if len(s) == 0 || len(s) > 18 {
+		return 0, false
+	}
+	n := int64(0)
+	for i := 0; i < len(s); i++ {
+		if class[s[i]]&classDigit == 0 {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
+}

@@ -1,0 +1,251 @@
+package h1
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"weir"
+)
+
+var (
+	errRequestLine = errors.New("malformed request line")
+	errTarget      = errors.New("malformed request target")
+	errVersion     = errors.New("unknown protocol version")
+	errMethod      = errors.New("the method is not served")
+	errExpect      = errors.New("unknown expectation")
+	errLongLine    = errors.New("the request line is longer than the limit")
+)
+
+// tooLarge makes the fault of a head that exceeds the limit.
+func tooLarge(buf []byte) *weir.Fault {
+	f := &weir.Fault{Op: "read request head", Side: weir.SideClient, Cause: weir.CauseRequestHeaderTooLarge, Err: errHeadTooLarge}
+	if bytes.IndexByte(buf, '\n') < 0 {
+		f.Cause, f.Err = weir.CauseRequestTooLong, errLongLine
+	}
+	return f
+}
+
+func badRequest(c weir.Cause, err error) *weir.Fault {
+	return &weir.Fault{Op: "parse request", Side: weir.SideClient, Cause: c, Err: err}
+}
+
+// A hostField gathers the request fields that are parsed into the request itself.
+type hostField struct {
+	value  string
+	n      int
+	r      *weir.Request
+	expect string
+}
+
+func (h *hostField) note(id weir.FieldID, value string) error {
+	switch id {
+	case weir.FieldHost:
+		if h.n++; h.n > 1 || value != "" && !validHost(value) {
+			return errHost
+		}
+		h.value = value
+	case weir.FieldTE:
+		h.r.TETrailers = h.r.TETrailers || hasToken(value, "trailers")
+	case weir.FieldExpect:
+		h.expect = value
+	}
+	return nil
+}
+
+func hasToken(list, token string) bool {
+	for list != "" {
+		var t string
+		t, list, _ = strings.Cut(list, ",")
+		if strings.EqualFold(trim(t), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseRequest reads a whole head, from the request line to the empty line, into r and f (RFC 9112,
+// sections 2 and 3). r.Scheme is left unless the target tells one.
+func parseRequest(head string, lim *Limits, r *weir.Request, f *framing) *weir.Fault {
+	*f = framing{}
+	end := strings.IndexByte(head, '\n')
+	if end > lim.Line {
+		return badRequest(weir.CauseRequestTooLong, errLongLine)
+	}
+	if end < 1 || head[end-1] != '\r' {
+		return badRequest(weir.CauseRequestLine, errLineEnd)
+	}
+	target, fault := parseLine(head[:end-1], r)
+	if fault != nil {
+		return fault
+	}
+	hosts := hostField{r: r}
+	if e := parseFields(head[end+1:], lim.Fields, &r.Header, f, &hosts); e != nil {
+		return fieldFault(e)
+	}
+	if err := f.settle(&r.Header); err != nil || f.Chunked && r.Protocol == "HTTP/1.0" {
+		if err == nil {
+			err = errCoding
+		}
+		return badRequest(weir.CauseRequestFraming, err)
+	}
+	if fault := parseTarget(target, &hosts, r); fault != nil {
+		return fault
+	}
+	return finishRequest(r, f, hosts.expect)
+}
+
+func fieldFault(e *fieldError) *weir.Fault {
+	switch {
+	case e.tooMany:
+		return badRequest(weir.CauseRequestHeaderTooLarge, e.err)
+	case e.framing:
+		return badRequest(weir.CauseRequestFraming, e.err)
+	case e.err == errHost:
+		return badRequest(weir.CauseRequestHost, e.err)
+	}
+	return badRequest(weir.CauseRequestHeader, e.err)
+}
+
+// parseLine takes the request line apart: exactly one space on both sides of the target.
+func parseLine(line string, r *weir.Request) (string, *weir.Fault) {
+	i := strings.IndexByte(line, ' ')
+	j := strings.LastIndexByte(line, ' ')
+	if i < 1 || j <= i+1 || !all(line[:i], classToken) {
+		return "", badRequest(weir.CauseRequestLine, errRequestLine)
+	}
+	target := line[i+1 : j]
+	switch version := line[j+1:]; version {
+	case "HTTP/1.1", "HTTP/1.0":
+		r.Protocol = version
+	default:
+		if len(version) == 8 && strings.HasPrefix(version, "HTTP/") && version[6] == '.' &&
+			class[version[5]]&class[version[7]]&classDigit != 0 {
+			return "", badRequest(weir.CauseRequestVersion, errVersion)
+		}
+		return "", badRequest(weir.CauseRequestLine, errRequestLine)
+	}
+	if !all(target, classTarget) {
+		return "", badRequest(weir.CauseRequestLine, errTarget)
+	}
+	r.Method = method(line[:i])
+	return target, nil
+}
+
+// method returns the constant for a usual method, so that comparing it later costs nothing.
+func method(s string) string {
+	switch s {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	}
+	return s
+}
+
+// parseTarget reads the four forms of a request target (RFC 9112, section 3.2) and settles the authority.
+func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
+	host := h.value
+	switch {
+	case r.Method == "CONNECT" || r.Method == "TRACE":
+		return badRequest(weir.CauseMethodRefused, errMethod)
+	case target[0] == '/':
+	case target == "*" && r.Method == "OPTIONS":
+	default:
+		scheme, rest, ok := strings.Cut(target, "://")
+		if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+			return badRequest(weir.CauseRequestLine, errTarget)
+		}
+		authority := rest
+		if k := strings.IndexAny(rest, "/?"); k >= 0 {
+			authority, target = rest[:k], rest[k:]
+		} else {
+			target = "/"
+		}
+		if authority == "" || !validHost(authority) || h.n > 0 && !strings.EqualFold(host, authority) {
+			return badRequest(weir.CauseRequestHost, errHost)
+		}
+		host = authority
+		if target[0] == '?' {
+			target = "/" + target
+		}
+	}
+	if r.Protocol == "HTTP/1.1" && h.n == 0 {
+		return badRequest(weir.CauseRequestHost, errHost)
+	}
+	r.Authority = host
+	r.Path, r.Query, _ = strings.Cut(target, "?")
+	r.RawPath = r.Path
+	return nil
+}
+
+// validHost reports whether s is uri-host [ ":" port ] (RFC 9110, section 7.2), without user information.
+func validHost(s string) bool {
+	if !all(s, classHost) {
+		return false
+	}
+	host := s
+	if s[0] == '[' {
+		end := strings.IndexByte(s, ']')
+		if end < 3 || !ipv6Chars(s[1:end]) {
+			return false
+		}
+		if host = s[end+1:]; host == "" {
+			return true
+		}
+		return host[0] == ':' && validPort(host[1:])
+	}
+	if i := strings.IndexByte(s, ':'); i >= 0 {
+		host = s[:i]
+		if !validPort(s[i+1:]) {
+			return false
+		}
+	}
+	return host != "" && !strings.ContainsAny(host, "[]%")
+}
+
+func ipv6Chars(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i] | 0x20
+		if class[s[i]]&classDigit == 0 && !('a' <= c && c <= 'f') && s[i] != ':' && s[i] != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func validPort(s string) bool {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		if class[s[i]]&classDigit == 0 || len(s) > 5 {
+			return false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n < 1<<16
+}
+
+// finishRequest settles what the connection does after this request, and what was asked of it.
+func finishRequest(r *weir.Request, f *framing, expect string) *weir.Fault {
+	if r.Protocol == "HTTP/1.0" {
+		f.Close = f.connection.close || !f.connection.keepAlive
+	} else {
+		f.Close = f.connection.close
+		r.Upgrade = f.Upgrade
+		if expect != "" {
+			if !strings.EqualFold(expect, "100-continue") {
+				return badRequest(weir.CauseExpectation, errExpect)
+			}
+			r.Expect = f.Chunked || f.Length > 0
+		}
+	}
+	if f.Upgrade != "" && !all(f.Upgrade, classToken|classValue) {
+		return badRequest(weir.CauseRequestHeader, errValue)
+	}
+	if r.Upgrade != "" && (f.Chunked || f.Length > 0) {
+		r.Upgrade = "" // a server may ignore Upgrade; with a body in between nobody means it
+	}
+	return nil
+}

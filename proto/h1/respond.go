@@ -1,0 +1,293 @@
+package h1
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// Respond implements weir.Stream: it writes the answer's head, body and trailer.
+func (w *work) Respond(x *weir.Exchange) error {
+	if w.answered {
+		return errAnswered
+	}
+	if !w.body.over.Load() && w.body.resting == 0 && x.Attempts == 0 {
+		w.body.skim()
+	}
+	if w.body.unread() {
+		w.keep = false
+	}
+	x.Watch(nil)
+	if x.Response.Upgrade != nil {
+		return w.upgrade(x)
+	}
+	return w.writeAnswer(x)
+}
+
+var errAnswered = errors.New("an answer has begun already")
+
+func (w *work) writeAnswer(x *weir.Exchange) error {
+	r := &x.Response
+	aw := &w.writer
+	*aw = answerWriter{w: w, left: -1}
+	body := r.Body
+	if bodiless(x.Request.Method, r.Status) {
+		aw.left = 0
+	}
+	w.out = w.appendHead(w.out[:0], x, aw)
+	w.conn.SetWriteDeadline(max(x.Timing.Start, x.Timing.FirstByte) + int64(floorWindow))
+	if body == nil || aw.left == 0 {
+		if body != nil {
+			body.Close()
+		}
+		return aw.flush()
+	}
+	err := aw.copy(body)
+	if err == nil {
+		err = aw.end(body.Trailer())
+	}
+	body.Close()
+	if err != nil && !aw.sent {
+		return w.answerFault(x, err)
+	}
+	return err
+}
+
+// answerFault answers with what went wrong where the body failed before a byte of the answer had left.
+func (w *work) answerFault(x *weir.Exchange, err error) error {
+	var f *weir.Fault
+	if !errors.As(err, &f) || f.Side == weir.SideClient || x.Fault != nil {
+		return err
+	}
+	w.answered = false
+	x.Fail(err)
+	return w.writeAnswer(x)
+}
+
+// bodiless reports whether an answer never has content (RFC 9112, section 6.3).
+func bodiless(method string, status int) bool {
+	return method == "HEAD" || status == 204 || status == 304 || status < 200
+}
+
+// appendHead appends the answer's head and decides how the body is framed.
+func (w *work) appendHead(out []byte, x *weir.Exchange, aw *answerWriter) []byte {
+	r := &x.Response
+	out = appendResponseHead(out, r.Status, &r.Header)
+	if !r.Header.HasKnown(weir.FieldDate) {
+		out = append(out, "Date: "...)
+		out = appendDate(out)
+		out = append(out, "\r\n"...)
+	}
+	out = w.appendFraming(out, x, aw)
+	switch {
+	case !w.keep:
+		out = append(out, "Connection: close\r\n"...)
+	case x.Request.Protocol == "HTTP/1.0":
+		out = append(out, "Connection: keep-alive\r\n"...)
+	}
+	w.answered = true
+	return append(out, "\r\n"...)
+}
+
+func (w *work) appendFraming(out []byte, x *weir.Exchange, aw *answerWriter) []byte {
+	r, n := &x.Response, int64(0)
+	if r.Body != nil {
+		n = r.Body.Len()
+	}
+	switch {
+	case r.Status == 204 || r.Status < 200:
+	case aw.left == 0 && (r.Body == nil || n < 0):
+		// HEAD and 304: the length is not known, and nothing need be said of it.
+	case n >= 0:
+		out = append(out, "Content-Length: "...)
+		out = strconv.AppendInt(out, n, 10)
+		out = append(out, "\r\n"...)
+		if aw.left != 0 {
+			aw.left = n
+		}
+	case x.Request.Protocol == "HTTP/1.0":
+		w.keep = false
+	default:
+		aw.chunked = true
+		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+	}
+	return out
+}
+
+// joinMax is up to what size bytes are copied behind the head, so that both leave in one call without
+// the kernel gathering them.
+const joinMax = 4 << 10
+
+// An answerWriter writes the body behind the head that waits in the work's output.
+type answerWriter struct {
+	w       *work
+	left    int64 // of a body of known length; -1: unknown
+	chunked bool
+	sent    bool // something has left
+	floor   floor
+}
+
+// copy writes all of body.
+func (aw *answerWriter) copy(body weir.Body) error {
+	if wt, ok := body.(io.WriterTo); ok {
+		_, err := wt.WriteTo(aw)
+		return err
+	}
+	buf := copyBuffers.Get().(*[32 << 10]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := body.Read(buf[:])
+		if _, werr := writeSpan(aw, buf[:n], err == io.EOF); werr != nil {
+			return werr
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// Write sends p, behind the head if that still waits.
+func (aw *answerWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := aw.count(len(p)); err != nil {
+		return 0, err
+	}
+	var tail []byte
+	if aw.chunked {
+		aw.w.out = appendChunkSize(aw.w.out, len(p))
+		tail = crlf
+	}
+	return len(p), aw.push(p, tail)
+}
+
+// writeLast sends the last bytes of the body together with its end. A trailer can't follow.
+func (aw *answerWriter) writeLast(p []byte) error {
+	if !aw.chunked || len(p) == 0 || aw.trailing() {
+		_, err := aw.Write(p)
+		return err
+	}
+	if err := aw.count(len(p)); err != nil {
+		return err
+	}
+	aw.w.out = appendChunkSize(aw.w.out, len(p))
+	aw.chunked = false
+	return aw.push(p, lastChunk)
+}
+
+var crlf, lastChunk = []byte("\r\n"), []byte("\r\n0\r\n\r\n")
+
+func (aw *answerWriter) trailing() bool {
+	b := aw.w.x.Response.Body
+	return b != nil && b.Trailer() != nil
+}
+
+// count checks p against the announced length: a body must not run over it.
+func (aw *answerWriter) count(n int) error {
+	aw.w.x.BytesOut += int64(n)
+	if aw.left < 0 {
+		return nil
+	}
+	if aw.left -= int64(n); aw.left < 0 {
+		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+	}
+	return nil
+}
+
+var (
+	errTooMuch   = errors.New("the body is longer than announced")
+	errTooLittle = errors.New("the body is shorter than announced")
+)
+
+// push sends the waiting output, p and tail.
+func (aw *answerWriter) push(p, tail []byte) error {
+	w := aw.w
+	if len(p) <= joinMax {
+		w.out = append(append(w.out, p...), tail...)
+		return aw.flush()
+	}
+	aw.arm(len(p))
+	aw.sent = true
+	err := w.conn.WriteBuffers(w.out, p, tail)
+	w.out = w.out[:0]
+	return aw.fault(err)
+}
+
+// flush sends the waiting output.
+func (aw *answerWriter) flush() error {
+	if len(aw.w.out) == 0 {
+		return nil
+	}
+	if aw.sent {
+		aw.arm(len(aw.w.out))
+	}
+	aw.sent = true
+	_, err := aw.w.conn.Write(aw.w.out)
+	aw.w.out = aw.w.out[:0]
+	return aw.fault(err)
+}
+
+// arm sets the deadline for writing n more bytes: a client must take them at the floor's speed at least.
+func (aw *answerWriter) arm(n int) {
+	t := int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
+	aw.w.conn.SetWriteDeadline(clock.Now() + max(t, int64(floorWindow)))
+}
+
+func (aw *answerWriter) fault(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case poll.ErrTimeout:
+		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientWriteTimeout, Err: err}
+	}
+	return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
+}
+
+// spliceFrom implements splicer.
+func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error) {
+	if aw.chunked {
+		return 0, poll.ErrNoSplice
+	}
+	if err := aw.flush(); err != nil {
+		return 0, &poll.SinkError{Err: err}
+	}
+	aw.arm(0)
+	m, err := aw.w.conn.Splice(src, n, stall)
+	aw.w.x.BytesOut += m
+	if aw.left >= 0 {
+		aw.left -= m
+	}
+	var sink *poll.SinkError
+	if errors.As(err, &sink) {
+		return m, &poll.SinkError{Err: aw.fault(sink.Err)}
+	}
+	return m, err
+}
+
+// end completes the body.
+func (aw *answerWriter) end(trailer *weir.Header) error {
+	if aw.left > 0 {
+		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
+	}
+	if aw.chunked {
+		aw.w.out = append(aw.w.out, "0\r\n"...)
+		if trailer != nil {
+			aw.w.out = appendFields(aw.w.out, trailer)
+		}
+		aw.w.out = append(aw.w.out, "\r\n"...)
+	}
+	return aw.flush()
+}

@@ -1,0 +1,122 @@
+package h1
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir"
+	"weir/internal/poll"
+)
+
+// ServerConfig is what a server does with the connections it is given. It is immutable.
+type ServerConfig struct {
+	Handler  weir.Handler
+	Observer weir.Observer
+	Limits   Limits
+	Timeouts Timeouts
+}
+
+// Timeouts of a server. The zero value means the defaults.
+type Timeouts struct {
+	Header    time.Duration // for a whole request head, from its first byte; default 10s
+	Idle      time.Duration // for the first byte of the next request; default 3m
+	BodyFloor int64         // bytes per second that a body must move at, either way; default 1024
+	Tunnel    time.Duration // for silence on an upgraded connection; default 1h
+}
+
+func (t Timeouts) orDefaults() Timeouts {
+	if t.Header <= 0 {
+		t.Header = 10 * time.Second
+	}
+	if t.Idle <= 0 {
+		t.Idle = 3 * time.Minute
+	}
+	if t.BodyFloor <= 0 {
+		t.BodyFloor = 1024
+	}
+	if t.Tunnel <= 0 {
+		t.Tunnel = time.Hour
+	}
+	return t
+}
+
+// A Server speaks HTTP/1 with the connections it is given. All methods may be called concurrently.
+type Server struct {
+	config   atomic.Pointer[ServerConfig]
+	draining atomic.Bool
+	open     atomic.Int64
+
+	mu    sync.Mutex // protects conns
+	conns map[*conn]struct{}
+}
+
+// NewServer returns a server with configuration c.
+func NewServer(c ServerConfig) *Server {
+	s := &Server{conns: map[*conn]struct{}{}}
+	s.Configure(c)
+	return s
+}
+
+// Configure changes what later exchanges are served with; those under way keep what they began with.
+func (s *Server) Configure(c ServerConfig) {
+	c.Timeouts = c.Timeouts.orDefaults()
+	c.Limits = c.Limits.orDefaults()
+	s.config.Store(&c)
+}
+
+// Serve takes over a connection that has just been accepted, and returns at once. facts describes it and
+// must not change afterwards. done, if not nil, is called when the connection has been closed.
+func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
+	c := &conn{Conn: pc, srv: s, facts: facts, done: done}
+	c.fresh.Store(true)
+	s.open.Add(1)
+	s.mu.Lock()
+	s.conns[c] = struct{}{}
+	s.mu.Unlock()
+	pc.OnHangup(c)
+	pc.SetReadDeadline(facts.Opened + int64(s.config.Load().Timeouts.Idle))
+	c.wait()
+}
+
+// Open returns the number of connections.
+func (s *Server) Open() int { return int(s.open.Load()) }
+
+// Drain closes the connections that are idle and has the others close after the answer under way.
+// Upgraded connections go on. Connections that come after it are served one exchange each.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.each(func(c *conn) {
+		if !c.fresh.Load() && c.Reclaim() {
+			c.close()
+		}
+	})
+}
+
+// Close breaks off all connections.
+func (s *Server) Close() {
+	s.draining.Store(true)
+	s.each(func(c *conn) { c.Conn.Cancel() })
+}
+
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	list := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		list = append(list, c)
+	}
+	s.mu.Unlock()
+	for _, c := range list {
+		f(c)
+	}
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	s.mu.Unlock()
+	s.open.Add(-1)
+	if c.done != nil {
+		c.done()
+	}
+}

@@ -1,0 +1,249 @@
+package h1
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// TransportConfig is how a transport behaves. Zero values mean the defaults.
+type TransportConfig struct {
+	Group     *poll.Group   // whose pollers carry the connections; required
+	Connect   time.Duration // to establish a connection; default 5s
+	FirstByte time.Duration // from the end of the request to the end of the answer's head; default 60s
+	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more; default 60s
+	KeepAlive int           // idle connections kept, at most; default 1024; negative: none
+	KeepIdle  time.Duration // how long an idle one is kept; default 60s
+	Limits    Limits        // of answers
+}
+
+func (c TransportConfig) orDefaults() TransportConfig {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Connect, 5*time.Second)
+	def(&c.FirstByte, time.Minute)
+	def(&c.Stall, time.Minute)
+	def(&c.KeepIdle, time.Minute)
+	if c.KeepAlive == 0 {
+		c.KeepAlive = 1024
+	}
+	c.Limits = c.Limits.orDefaults()
+	return c
+}
+
+// A Transport is a weir.Transport that speaks HTTP/1.1 with one server.
+type Transport struct {
+	ep     *weir.Endpoint
+	cfg    TransportConfig
+	closed atomic.Bool
+	idle   atomic.Int64
+	shards []idleShard
+}
+
+// An idleShard keeps the idle connections of one poller, the last one used on top.
+type idleShard struct {
+	mu    sync.Mutex // protects stack
+	stack []*upConn
+	_     [64]byte // keeps the shards of two cores out of one cache line
+}
+
+var _ weir.Transport = (*Transport)(nil)
+
+// NewTransport returns the transport to ep.
+func NewTransport(ep *weir.Endpoint, c TransportConfig) *Transport {
+	return &Transport{ep: ep, cfg: c.orDefaults(), shards: make([]idleShard, c.Group.Shards())}
+}
+
+// Idle returns the number of kept connections.
+func (t *Transport) Idle() int { return int(t.idle.Load()) }
+
+// Close closes the kept connections; those under way are closed when their exchange ends.
+func (t *Transport) Close() {
+	t.closed.Store(true)
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		list := s.stack
+		s.stack = nil
+		s.mu.Unlock()
+		for _, u := range list {
+			t.idle.Add(-1)
+			if u.Reclaim() {
+				u.Conn.Close()
+			}
+		}
+	}
+}
+
+// RoundTrip implements weir.Transport. A request that fails on a kept connection before any byte of an
+// answer goes out once more on a new one, if it may: the server has most likely closed the old one
+// while the request was on its way.
+func (t *Transport) RoundTrip(x *weir.Exchange) error {
+	u := t.take(x)
+	for {
+		kept := u != nil
+		if !kept {
+			var f *weir.Fault
+			if u, f = t.dial(x); f != nil {
+				return f
+			}
+		}
+		f := u.roundTrip(x)
+		if f == nil {
+			return nil
+		}
+		if !kept || !u.mayRepeat(x, f) {
+			return f
+		}
+		u = nil
+	}
+}
+
+// mayRepeat reports whether x may be sent once more after f.
+func (u *upConn) mayRepeat(x *weir.Exchange, f *weir.Fault) bool {
+	if f.Cause != weir.CauseUpstreamClosed && f.Cause != weir.CauseUpstreamReset && f.Cause != weir.CauseUpstreamWrite {
+		return false
+	}
+	if x.Request.Touched {
+		return false
+	}
+	return f.Retry == weir.RetryAlways || f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
+}
+
+// take returns a kept connection, or nil. It looks at the client's own poller first.
+func (t *Transport) take(x *weir.Exchange) *upConn {
+	if t.idle.Load() == 0 {
+		return nil
+	}
+	n := len(t.shards)
+	for i := range n {
+		s := &t.shards[(x.Conn.Shard+i)%n]
+		for {
+			u := s.pop()
+			if u == nil {
+				break
+			}
+			t.idle.Add(-1)
+			if u.Reclaim() {
+				return u
+			}
+		}
+	}
+	return nil
+}
+
+func (s *idleShard) pop() *upConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.stack)
+	if n == 0 {
+		return nil
+	}
+	u := s.stack[n-1]
+	s.stack[n-1] = nil
+	s.stack = s.stack[:n-1]
+	return u
+}
+
+// put keeps a connection on which an exchange has ended well.
+func (t *Transport) put(u *upConn) {
+	if t.closed.Load() || t.idle.Load() >= int64(t.cfg.KeepAlive) {
+		u.Conn.Close()
+		return
+	}
+	s := &t.shards[u.Shard()%len(t.shards)]
+	u.SetReadDeadline(clock.Now() + int64(t.cfg.KeepIdle))
+	s.mu.Lock()
+	kept := u.asleep()
+	if kept {
+		s.stack = append(s.stack, u)
+		t.idle.Add(1)
+	}
+	s.mu.Unlock()
+	switch {
+	case !kept:
+		u.Conn.Close()
+	case t.closed.Load():
+		t.Close()
+	}
+}
+
+// Run is the task of a kept connection: the server closed it, sent something unasked, or its time is over.
+func (u *upConn) Run() {
+	s := &u.t.shards[u.Shard()%len(u.t.shards)]
+	s.mu.Lock()
+	for i := range s.stack {
+		if s.stack[i] == u {
+			s.stack = append(s.stack[:i], s.stack[i+1:]...)
+			u.t.idle.Add(-1)
+			break
+		}
+	}
+	s.mu.Unlock()
+	u.Conn.Close()
+}
+
+// asleep makes the connection idle; false: something has come that nobody asked for.
+func (u *upConn) asleep() bool {
+	if u.Idle(u) {
+		return true
+	}
+	var one [1]byte
+	_, err := u.TryRead(one[:])
+	return err == poll.ErrAgain && u.Idle(u)
+}
+
+func (t *Transport) dial(x *weir.Exchange) (*upConn, *weir.Fault) {
+	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, clock.Now()+int64(t.cfg.Connect), func(c poll.Canceler) { x.Watch(c) })
+	if err != nil {
+		return nil, t.dialFault(err)
+	}
+	return &upConn{Conn: c, t: t}, nil
+}
+
+func (t *Transport) dialFault(err error) *weir.Fault {
+	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
+	switch {
+	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
+		f.Cause = weir.CauseUpstreamConnectTimeout
+	case err == poll.ErrCanceled:
+		f.Side, f.Cause, f.Retry = weir.SideClient, weir.CauseClientGone, weir.RetryNever
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.Cause = weir.CauseUpstreamConnect
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		f.Side, f.Cause, f.Retry = weir.SideWeir, weir.CauseOverload, weir.RetryNever
+	}
+	return f
+}
+
+func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
+	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+}
+
+// readFault makes a fault of an error that ended the wait for an answer's head.
+func (u *upConn) readFault(err error, begun bool) *weir.Fault {
+	t, retry := u.t, weir.RetryIdempotent
+	if begun {
+		retry = weir.RetryNever
+	}
+	switch {
+	case err == poll.ErrTimeout:
+		return t.fault(weir.CauseUpstreamHeaderTimeout, retry, "wait for", err)
+	case err == poll.ErrCanceled:
+		return u.canceled()
+	case err == io.EOF:
+		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
+	}
+	return t.fault(weir.CauseUpstreamReset, retry, "read from", err)
+}

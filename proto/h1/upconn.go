@@ -1,0 +1,220 @@
+package h1
+
+import (
+	"strings"
+	"sync"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// An upConn is one connection to a server. At most one exchange uses it at a time.
+type upConn struct {
+	poll.Conn
+	t      *Transport
+	upload *upload // the request body on its way; nil: sent, or none
+
+	big  *bigBuffer // input; big[r:w] has been read and not been used; nil: nothing
+	r, w int
+}
+
+// A bigBuffer takes an answer of usual size whole. It is held only while there is something in it.
+type bigBuffer [80 << 10]byte
+
+var bigBuffers = sync.Pool{New: func() any { return new(bigBuffer) }}
+
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// roundTrip sends the request and reads the answer's head. After a fault the connection is closed.
+func (u *upConn) roundTrip(x *weir.Exchange) *weir.Fault {
+	x.Watch(u.Conn)
+	f := u.send(x)
+	if f == nil {
+		f = u.receive(x)
+	}
+	if f != nil {
+		u.discard(x)
+	}
+	return f
+}
+
+// discard closes the connection in the middle of an exchange.
+func (u *upConn) discard(x *weir.Exchange) {
+	x.Watch(nil)
+	u.joinUpload(true)
+	u.releaseBig()
+	u.Conn.Close()
+}
+
+func (u *upConn) releaseBig() {
+	if u.big != nil {
+		bigBuffers.Put(u.big)
+		u.big, u.r, u.w = nil, 0, 0
+	}
+}
+
+// send writes the request: the head and what is at hand of the body in one go, the rest by an upload.
+func (u *upConn) send(x *weir.Exchange) *weir.Fault {
+	r := &x.Request
+	sp := scratches.Get().(*[]byte)
+	out := appendRequestHead((*sp)[:0], r)
+	rest := r.Body
+	if b, ok := r.Body.(*requestBody); ok && !r.Expect {
+		if p := b.whole(joinMax); p != nil {
+			r.Touched = true
+			out = append(out, p...)
+			b.taken(len(p))
+			rest = nil
+		}
+	}
+	u.SetWriteDeadline(x.Timing.Start + int64(u.t.cfg.Stall))
+	n, err := u.Write(out)
+	if cap(out) <= 64<<10 {
+		*sp = out[:0]
+	}
+	scratches.Put(sp)
+	if err != nil {
+		return u.writeFault(err, n)
+	}
+	x.Timing.Sent = clock.Now()
+	u.SetReadDeadline(x.Timing.Sent + int64(u.t.cfg.FirstByte))
+	if rest != nil {
+		u.startUpload(x)
+	}
+	return nil
+}
+
+// writeFault: where not one byte was taken, no server can have acted on the request.
+func (u *upConn) writeFault(err error, sent int) *weir.Fault {
+	if err == poll.ErrCanceled {
+		return u.canceled()
+	}
+	retry := weir.RetryIdempotent
+	if sent == 0 {
+		retry = weir.RetryAlways
+	}
+	return u.t.fault(weir.CauseUpstreamWrite, retry, "write to", err)
+}
+
+// canceled tells why the wait was broken off: the client's doing, seen by the upload or by its connection.
+func (u *upConn) canceled() *weir.Fault {
+	if up := u.upload; up != nil {
+		if f := up.fault.Load(); f != nil {
+			return f
+		}
+	}
+	return &weir.Fault{Op: "wait for " + u.t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
+}
+
+// receive reads heads until the final one.
+func (u *upConn) receive(x *weir.Exchange) *weir.Fault {
+	for {
+		head, f := u.readHead()
+		if f != nil {
+			return f
+		}
+		var fr framing
+		r := &x.Response
+		r.Header.Reset()
+		if f := parseResponse(head, &u.t.cfg.Limits, x.Request.Method, r, &fr); f != nil {
+			f.Op = "upstream \"" + u.t.ep.Upstream + "\": read from " + u.t.ep.Name
+			r.Reset()
+			return f
+		}
+		switch {
+		case r.Status == 101:
+			return u.switched(x, &fr)
+		case r.Status >= 200:
+			x.Timing.FirstByte = clock.Now()
+			u.answer(x, &fr)
+			return nil
+		}
+		if f := u.interim(x); f != nil {
+			return f
+		}
+	}
+}
+
+// interim passes a 1xx answer on. 100 (Continue) starts the upload that waits for it.
+func (u *upConn) interim(x *weir.Exchange) *weir.Fault {
+	r := &x.Response
+	if r.Status == 100 {
+		if u.upload != nil {
+			u.upload.proceed()
+		}
+	} else if err := x.Inform(r.Status, &r.Header); err != nil {
+		return &weir.Fault{Op: "inform client", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
+	}
+	r.Reset()
+	return nil
+}
+
+// readHead returns the next head.
+func (u *upConn) readHead() (string, *weir.Fault) {
+	begun := false
+	for scanned := 0; ; {
+		if u.w > u.r {
+			begun = true
+			buf := u.big[u.r:u.w]
+			if n := headEnd(buf, scanned); n >= 0 {
+				head := string(buf[:n])
+				u.r += n
+				return head, nil
+			}
+			if scanned = len(buf); scanned > u.t.cfg.Limits.Head {
+				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
+			}
+		}
+		if err := u.fill(); err != nil {
+			return "", u.readFault(err, begun)
+		}
+	}
+}
+
+// fill reads more input behind what there is. It takes a buffer only when there is something to read.
+func (u *upConn) fill() error {
+	for {
+		if u.big == nil {
+			if err := u.WaitReadable(); err != nil {
+				return err
+			}
+			u.big, u.r, u.w = bigBuffers.Get().(*bigBuffer), 0, 0
+		}
+		switch {
+		case u.r == u.w:
+			u.r, u.w = 0, 0
+		case u.w == len(u.big):
+			u.w = copy(u.big[:], u.big[u.r:u.w])
+			u.r = 0
+		}
+		n, err := u.TryRead(u.big[u.w:])
+		if err == nil {
+			u.w += n
+			return nil
+		}
+		if err != poll.ErrAgain {
+			return err
+		}
+		if u.r == u.w {
+			u.releaseBig()
+		}
+		if err := u.WaitReadable(); err != nil {
+			return err
+		}
+	}
+}
+
+// switched makes the answer of a connection that left HTTP.
+func (u *upConn) switched(x *weir.Exchange, fr *framing) *weir.Fault {
+	if x.Request.Upgrade == "" || !strings.EqualFold(fr.Upgrade, x.Request.Upgrade) {
+		x.Response.Reset()
+		return u.t.fault(weir.CauseUpstreamUpgrade, weir.RetryNever, "read from", errUpgrade)
+	}
+	x.Timing.FirstByte = clock.Now()
+	x.Watch(nil)
+	u.SetReadDeadline(0)
+	u.SetWriteDeadline(0)
+	x.Response.Upgrade = &upgraded{u: u}
+	return nil
+}

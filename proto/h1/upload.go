@@ -1,0 +1,163 @@
+package h1
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// An upload carries a request body to the server on a goroutine of its own, while the exchange's
+// goroutine waits for the answer, which may come before the body has gone.
+type upload struct {
+	u       *upConn
+	x       *weir.Exchange
+	body    weir.Body
+	chunked bool
+	out     []byte        // framing that waits to be sent with the next bytes
+	start   chan struct{} // closed when the server wants the body, or it is not worth waiting any longer
+	started sync.Once
+	done    chan struct{}              // closed when the upload has ended
+	sent    bool                       // all of the body has gone; valid after done
+	fault   atomic.Pointer[weir.Fault] // what went wrong on the client's side
+}
+
+// continueWait is how long a server that was sent Expect is waited for before the body goes out anyway
+// (RFC 9110, section 10.1.1).
+const continueWait = time.Second
+
+func (u *upConn) startUpload(x *weir.Exchange) {
+	up := &upload{u: u, x: x, body: x.Request.Body, start: make(chan struct{}), done: make(chan struct{})}
+	up.chunked = up.body.Len() < 0
+	u.upload = up
+	u.SetReadDeadline(0) // the time to the first byte begins when the body has gone
+	if !x.Request.Expect {
+		up.proceed()
+		return
+	}
+	u.SetReadDeadline(clock.Now() + int64(u.t.cfg.FirstByte))
+	time.AfterFunc(continueWait, up.proceed)
+}
+
+// proceed lets the body go.
+func (up *upload) proceed() {
+	up.started.Do(func() { up.x.Request.Touched = true; close(up.start); go up.run() })
+}
+
+// never keeps a body that has not gone yet from going.
+func (up *upload) never() { up.started.Do(func() { close(up.start); close(up.done) }) }
+
+func (up *upload) run() {
+	defer close(up.done)
+	err := up.copy()
+	if err == nil {
+		err = up.finish()
+	}
+	var sink *poll.SinkError
+	switch {
+	case err == nil:
+		up.sent = true
+		up.u.SetReadDeadline(clock.Now() + int64(up.u.t.cfg.FirstByte))
+	case errors.As(err, &sink):
+		// The server takes no more; it may have answered all the same.
+		up.u.SetReadDeadline(clock.Now() + int64(up.u.t.cfg.FirstByte))
+	default:
+		up.fault.Store(weir.AsFault(err))
+		up.u.Conn.Cancel()
+	}
+}
+
+func (up *upload) copy() error {
+	if wt, ok := up.body.(io.WriterTo); ok {
+		_, err := wt.WriteTo(up)
+		return err
+	}
+	buf := copyBuffers.Get().(*[32 << 10]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := up.body.Read(buf[:])
+		if n > 0 {
+			if _, werr := up.Write(buf[:n]); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Write sends p to the server.
+func (up *upload) Write(p []byte) (int, error) {
+	up.u.SetWriteDeadline(clock.Now() + int64(up.u.t.cfg.Stall))
+	if !up.chunked {
+		n, err := up.u.Write(p)
+		return n, sink(err)
+	}
+	up.out = appendChunkSize(up.out[:0], len(p))
+	return len(p), sink(up.u.WriteBuffers(up.out, p, crlf))
+}
+
+func (up *upload) finish() error {
+	if !up.chunked {
+		return nil
+	}
+	up.out = append(up.out[:0], "0\r\n"...)
+	if t := up.body.Trailer(); t != nil {
+		up.out = appendFields(up.out, t)
+	}
+	up.out = append(up.out, "\r\n"...)
+	_, err := up.u.Write(up.out)
+	return sink(err)
+}
+
+func (up *upload) spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error) {
+	if up.chunked {
+		return 0, poll.ErrNoSplice
+	}
+	return up.u.Splice(src, n, stall)
+}
+
+func sink(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &poll.SinkError{Err: err}
+}
+
+// joinUpload waits for the upload's end and reports whether the whole body has gone. stop: break it off.
+func (u *upConn) joinUpload(stop bool) bool {
+	up := u.upload
+	if up == nil {
+		return true
+	}
+	u.upload = nil
+	up.never()
+	select {
+	case <-up.done:
+		return up.sent
+	default:
+	}
+	b, ours := up.body.(*requestBody)
+	if stop || !ours || !b.over.Load() {
+		u.Conn.Cancel()
+		if ours {
+			b.interrupt()
+		} else {
+			up.body.Close()
+		}
+	}
+	<-up.done
+	return up.sent
+}
+
+// interrupt wakes whoever waits for more of the body; it can't be read any more.
+func (b *requestBody) interrupt() { b.w.conn.SetReadDeadline(1) }

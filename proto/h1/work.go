@@ -1,0 +1,208 @@
+package h1
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// A work is what it takes to serve exchanges on one connection: the exchange, the input and output
+// buffers, the state of the request body. It is the Stream of its exchanges. Works are pooled; a
+// connection has one only while there is something to do.
+type work struct {
+	conn *conn
+	cfg  *ServerConfig
+	x    weir.Exchange
+
+	first *[inSize]byte // pooled memory of in
+	in    []byte        // input; in[r:w] has been read from the connection and not been used
+	r, w  int
+	out   []byte // the answer's head, and small bodies behind it
+
+	head      string // the request head
+	headBegan int64
+	fault     *weir.Fault // why there is no proper head
+	framing   framing
+	body      requestBody
+	writer    answerWriter
+
+	keep     bool // the connection may carry another request
+	answered bool // a final answer has begun
+	cut      bool // and was broken off
+}
+
+// inSize is what a connection with work buffers. A larger head gets memory of its own.
+const inSize = 16 << 10
+
+var errAsleep = errors.New("asleep")
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+var inputs = sync.Pool{New: func() any { return new([inSize]byte) }}
+
+func takeWork(c *conn) *work {
+	w := works.Get().(*work)
+	w.conn = c
+	w.first = inputs.Get().(*[inSize]byte)
+	w.in = w.first[:]
+	if len(c.partial) >= inSize {
+		w.in = append(c.partial, make([]byte, inSize)...)
+	}
+	w.r, w.w = 0, copy(w.in, c.partial)
+	w.headBegan = c.headBegan
+	c.partial, c.headBegan = nil, 0
+	return w
+}
+
+func (w *work) release() {
+	w.dropBuffers()
+	w.conn, w.cfg = nil, nil
+	w.head = ""
+	w.x.Request.Body, w.x.Response.Body = nil, nil
+	if cap(w.out) > 64<<10 {
+		w.out = nil
+	}
+	works.Put(w)
+}
+
+func (w *work) dropBuffers() {
+	inputs.Put(w.first)
+	w.first, w.in = nil, nil
+}
+
+func (w *work) buffered() int { return w.w - w.r }
+
+// space returns where input may be put; there always is some.
+func (w *work) space() []byte {
+	switch {
+	case w.r == w.w:
+		w.r, w.w = 0, 0
+	case w.w < len(w.in):
+	case w.r > 0:
+		w.w = copy(w.in, w.in[w.r:w.w])
+		w.r = 0
+	default:
+		w.in = append(w.in, make([]byte, len(w.in))...)
+	}
+	return w.in[w.w:]
+}
+
+// skipBlank drops one empty line before a request line (RFC 9112, section 2.2).
+func (w *work) skipBlank() int {
+	if w.buffered() >= 2 && w.in[w.r] == '\r' && w.in[w.r+1] == '\n' {
+		w.r += 2
+		return 2
+	}
+	return 0
+}
+
+// scanHead returns the length of the head at the beginning of the input, 0 where it has not ended yet.
+func (w *work) scanHead(from int) (int, *weir.Fault) {
+	lim := &w.conn.srv.config.Load().Limits
+	buf := w.in[w.r:w.w]
+	if n := headEnd(buf, from); n >= 0 {
+		return n, nil
+	}
+	if len(buf) > lim.Head {
+		return 0, tooLarge(buf)
+	}
+	return 0, nil
+}
+
+// sleep gives the connection back to the poller and returns errAsleep, or nil when there is input after
+// all. What has come of a head is kept.
+func (w *work) sleep() error {
+	c, t := w.conn, &w.conn.srv.config.Load().Timeouts
+	if n := w.buffered(); n > 0 {
+		c.partial = append([]byte(nil), w.in[w.r:w.w]...)
+		c.headBegan = w.headBegan
+		c.SetReadDeadline(w.headBegan + int64(t.Header))
+	} else {
+		if c.srv.draining.Load() && !c.fresh.Load() {
+			return io.EOF
+		}
+		c.SetReadDeadline(clock.Now() + int64(t.Idle))
+	}
+	if c.Idle(c) {
+		return errAsleep
+	}
+	c.partial, c.headBegan = nil, 0
+	return nil
+}
+
+// end closes a connection on which no further request came.
+func (w *work) end(err error) {
+	if err == poll.ErrTimeout && w.buffered() > 0 {
+		w.fault = weir.Refuse(weir.CauseClientHeaderTimeout, "read request head")
+		if w.exchange(); w.conn != nil {
+			w.hangUp()
+		}
+		return
+	}
+	w.conn.close()
+}
+
+// lingerTime and lingerBytes bound how long a closed connection is still read, so that the client gets
+// the answer before the reset that unread input would cause (RFC 9112, section 9.6).
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 256 << 10
+)
+
+// hangUp closes the connection after an answer.
+func (w *work) hangUp() {
+	c := w.conn
+	switch {
+	case w.cut:
+		c.OnHangup(nil)
+		c.Abort()
+		c.srv.forget(c)
+		return
+	case !w.body.unread() && w.buffered() == 0:
+		c.close()
+		return
+	}
+	c.OnHangup(nil)
+	if c.CloseWrite() != nil {
+		c.close()
+		return
+	}
+	c.SetReadDeadline(clock.Now() + int64(lingerTime))
+	for n := 0; n < lingerBytes; {
+		m, err := c.Read(w.in)
+		if err != nil {
+			break
+		}
+		n += m
+	}
+	c.close()
+}
+
+// Inform implements weir.Stream.
+func (w *work) Inform(status int, h *weir.Header) error {
+	if w.x.Request.Protocol == "HTTP/1.0" || w.answered {
+		return nil
+	}
+	w.out = appendResponseHead(w.out[:0], status, h)
+	w.out = append(w.out, "\r\n"...)
+	_, err := w.conn.Write(w.out)
+	return err
+}
+
+// Reset implements weir.Stream: the connection can't be used any more, and the client shall see that
+// an answer that had begun was cut.
+func (w *work) Reset(*weir.Fault) {
+	w.keep = false
+	w.cut = w.answered
+}
+
+// Watch implements weir.Stream.
+func (w *work) Watch(c weir.Canceler) { w.conn.watch(c) }
+
+var _ weir.Stream = (*work)(nil)
+var _ io.Writer = (*answerWriter)(nil)

@@ -1,0 +1,133 @@
+package h1
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"weir"
+)
+
+// appendRequestHead appends the whole head of r, written anew from what was parsed.
+func appendRequestHead(dst []byte, r *weir.Request) []byte {
+	dst = append(dst, r.Method...)
+	dst = append(dst, ' ')
+	dst = append(dst, r.Path...)
+	if r.Query != "" {
+		dst = append(dst, '?')
+		dst = append(dst, r.Query...)
+	}
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	dst = append(dst, r.Authority...)
+	dst = append(dst, "\r\n"...)
+	dst = appendFields(dst, &r.Header)
+	if r.Body != nil {
+		dst = appendBodyFields(dst, r)
+	} else if r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH" {
+		dst = append(dst, "Content-Length: 0\r\n"...)
+	}
+	if r.Upgrade != "" {
+		dst = append(dst, "Connection: Upgrade\r\nUpgrade: "...)
+		dst = append(dst, r.Upgrade...)
+		dst = append(dst, "\r\n"...)
+	} else if r.TETrailers {
+		dst = append(dst, "Connection: TE\r\nTE: trailers\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+func appendBodyFields(dst []byte, r *weir.Request) []byte {
+	if n := r.Body.Len(); n >= 0 {
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, n, 10)
+		dst = append(dst, "\r\n"...)
+	} else {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if r.Expect {
+		dst = append(dst, "Expect: 100-continue\r\n"...)
+	}
+	return dst
+}
+
+// appendResponseHead appends the status line and h, without the empty line.
+func appendResponseHead(dst []byte, status int, h *weir.Header) []byte {
+	if line := statusLine(status); line != "" {
+		dst = append(dst, line...)
+	} else {
+		dst = append(dst, "HTTP/1.1 "...)
+		dst = strconv.AppendInt(dst, int64(status), 10)
+		dst = append(dst, " \r\n"...)
+	}
+	if h == nil {
+		return dst
+	}
+	return appendFields(dst, h)
+}
+
+var statusLines = func() (t [600]string) {
+	for s := range t {
+		if text := weir.StatusText(s); text != "" {
+			t[s] = "HTTP/1.1 " + strconv.Itoa(s) + " " + text + "\r\n"
+		}
+	}
+	return t
+}()
+
+func statusLine(status int) string {
+	if status < 0 || status >= len(statusLines) {
+		return ""
+	}
+	return statusLines[status]
+}
+
+// appendFields appends the field lines of h. A name or value that could break out of its line, which no
+// codec lets in and only a handler could have made, is left out, and so are the connection's own fields.
+func appendFields(dst []byte, h *weir.Header) []byte {
+	fields := h.Fields()
+	for i := range fields {
+		f := &fields[i]
+		if connectionField[f.ID] || !clean(f.Value) || f.ID == 0 && !all(f.Name, classToken) {
+			continue
+		}
+		dst = append(dst, f.Name...)
+		dst = append(dst, ": "...)
+		dst = append(dst, f.Value...)
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
+}
+
+// clean reports whether s has no control character but the tab.
+func clean(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if class[s[i]]&classValue == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func appendChunkSize(dst []byte, n int) []byte {
+	dst = strconv.AppendUint(dst, uint64(n), 16)
+	return append(dst, "\r\n"...)
+}
+
+// dateNow is the time of an answer as its Date field has it, made once a second.
+type dateNow struct {
+	second int64
+	text   string
+}
+
+var date atomic.Pointer[dateNow]
+
+// appendDate appends the present time (RFC 9110, section 5.6.7).
+func appendDate(dst []byte) []byte {
+	now := time.Now()
+	d := date.Load()
+	if d == nil || d.second != now.Unix() {
+		d = &dateNow{now.Unix(), now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}
+		date.Store(d)
+	}
+	return append(dst, d.text...)
+}
