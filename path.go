@@ -1,6 +1,9 @@
 package weir
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Normalize returns path in its one normal form, the form that routes, rules and caches compare and
 // that is sent upstream, and whether the path is fit to be served. It is idempotent, and returns its
@@ -32,15 +35,11 @@ func Normalize(path string) (string, bool) {
 	if isNormal(path) {
 		return path, true
 	}
-	buf, ok := appendEscaped(make([]byte, 0, len(path)+32), path)
+	escaped, ok := appendEscaped(make([]byte, 0, len(path)+32), path)
 	if !ok {
 		return "", false
 	}
-	buf, ok = resolveDots(buf)
-	if !ok {
-		return "", false
-	}
-	return string(buf), true
+	return resolveDots(string(escaped))
 }
 
 // What becomes of a byte of a path.
@@ -75,26 +74,20 @@ func isUnreserved(c byte) bool {
 		c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// isNormal reports whether there is nothing to do for path. It may say false of a normal path, never
-// true of one that is not.
+// isNormal reports whether there is nothing to do for path.
 func isNormal(path string) bool {
 	for i := 0; i < len(path); i++ {
 		switch pathClass[path[i]] {
 		case pathPlain:
 		case pathSlash:
-			if i+1 < len(path) && path[i+1] == '.' && dotsAt(path, i+1) {
+			if i+1 < len(path) && path[i+1] == '.' && isDots(path[i+1:]) {
 				return false
 			}
 		case pathEscape:
-			if !isKept(path, i) {
+			if !isKept(path, i) || isSlash(path[i:]) && isParent(path[i+3:]) {
 				return false
 			}
 			i += 2
-			if path[i] == 'F' || path[i] == 'C' { // perhaps an escaped slash or backslash
-				if i+1 < len(path) && path[i+1] == '.' && dotsAt(path, i+1) {
-					return false
-				}
-			}
 		default:
 			return false
 		}
@@ -111,13 +104,25 @@ func isKept(path string, i int) bool {
 	return hi < 16 && lo < 16 && path[i+1] < 'a' && path[i+2] < 'a' && hi|lo != 0 && !isUnreserved(hi<<4|lo)
 }
 
-// dotsAt reports whether one or two dots stand at path[i] and then something that may end a segment.
-func dotsAt(path string, i int) bool {
-	rest := path[i+1:]
-	if len(rest) > 0 && rest[0] == '.' {
-		rest = rest[1:]
+// isDots reports whether rest, which begins with a dot, begins with a whole segment "." or with what
+// isParent says.
+func isDots(rest string) bool {
+	return len(rest) == 1 || rest[1] == '/' || isParent(rest)
+}
+
+// isParent reports whether rest, with normal escapes, begins with a ".." that some server would take
+// for a whole segment.
+func isParent(rest string) bool {
+	if !strings.HasPrefix(rest, "..") {
+		return false
 	}
-	return rest == "" || rest[0] == '/' || rest[0] == ';' || rest[0] == '%'
+	rest = rest[2:]
+	return rest == "" || rest[0] == '/' || rest[0] == ';' || isSlash(rest) || strings.HasPrefix(rest, "%3B")
+}
+
+// isSlash reports whether rest begins with an escaped slash or backslash.
+func isSlash(rest string) bool {
+	return strings.HasPrefix(rest, "%2F") || strings.HasPrefix(rest, "%5C")
 }
 
 // appendEscaped appends path with its escapes in their normal form.
@@ -168,64 +173,49 @@ func unhex(c byte) byte {
 	return 255
 }
 
-// resolveDots resolves the dot segments of path, which begins with a slash, in place.
-func resolveDots(path []byte) ([]byte, bool) {
-	out := path[:0]
+// resolveDots returns path, whose escapes are normal, without dot segments.
+func resolveDots(path string) (string, bool) {
+	out := make([]byte, 0, len(path))
 	for i := 0; i < len(path); {
-		end := i + 1
-		for end < len(path) && path[end] != '/' {
-			end++
-		}
-		segment := path[i+1 : end]
-		switch {
-		case string(segment) == ".":
-		case string(segment) == "..":
+		end := segmentEnd(path, i+1)
+		switch segment := path[i+1 : end]; {
+		case segment == "..":
 			if len(out) == 0 {
-				return nil, false
+				return "", false
 			}
-			out = out[:lastSlash(out)]
+			out = out[:bytes.LastIndexByte(out, '/')]
+			fallthrough
+		case segment == ".":
+			if end == len(path) {
+				out = append(out, '/')
+			}
 		case climbs(segment):
-			return nil, false
+			return "", false
 		default:
 			out = append(out, path[i:end]...)
-			i = end
-			continue
-		}
-		if end == len(path) {
-			out = append(out, '/')
 		}
 		i = end
 	}
-	return out, true
+	return string(out), true
 }
 
-func lastSlash(b []byte) int {
-	i := len(b) - 1
-	for b[i] != '/' {
-		i--
+func segmentEnd(path string, i int) int {
+	if n := strings.IndexByte(path[i:], '/'); n >= 0 {
+		return i + n
 	}
-	return i
+	return len(path)
 }
 
 // climbs reports whether a server that decodes slashes or drops parameters before it resolves dots
-// would see a ".." in the segment, whose escapes are normal.
-func climbs(segment []byte) bool {
-	start := true
-	for i := 0; i < len(segment); i++ {
-		if start && segment[i] == '.' && i+1 < len(segment) && segment[i+1] == '.' {
-			rest := segment[i+2:]
-			if len(rest) == 0 || rest[0] == ';' || isEscapeOf(rest, "%2F") || isEscapeOf(rest, "%5C") || isEscapeOf(rest, "%3B") {
-				return true
-			}
-		}
-		start = isEscapeOf(segment[i:], "%2F") || isEscapeOf(segment[i:], "%5C")
-		if start {
-			i += 2
+// would see a ".." in the segment.
+func climbs(segment string) bool {
+	if isParent(segment) {
+		return true
+	}
+	for i := range segment {
+		if isSlash(segment[i:]) && isParent(segment[i+3:]) {
+			return true
 		}
 	}
 	return false
-}
-
-func isEscapeOf(b []byte, escape string) bool {
-	return len(b) >= len(escape) && string(b[:len(escape)]) == escape
 }

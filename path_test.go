@@ -57,7 +57,7 @@ func TestNormalizeRefuses(t *testing.T) {
 }
 
 func TestNormalizeKeepsNormal(t *testing.T) {
-	for _, path := range []string{"/", "/static/app.min.js", "/caf%C3%A9/%2F/a%20b", "/.well-known/x", "/a/..b"} {
+	for _, path := range []string{"/", "/static/app.min.js", "/caf%C3%A9/%2F/a%20b", "/.well-known/x", "/a/..b", "/..%20x/.;/%AF../%2F./"} {
 		allocs := testing.AllocsPerRun(100, func() {
 			if got, ok := Normalize(path); !ok || got != path {
 				t.Fatalf("Normalize(%q) = %q, %v", path, got, ok)
