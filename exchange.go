@@ -37,6 +37,9 @@ type Exchange struct {
 
 	BytesIn, BytesOut int64 // body bytes received from and sent to the client
 
+	// Scratch is memory for putting bytes together; what stands in it is not kept from one call to the next.
+	Scratch []byte
+
 	stream Stream
 	enders []Ender
 }

@@ -144,7 +144,8 @@ func Identify(name string) FieldID {
 	if len(name) < 2 || len(name) > 19 {
 		return FieldOther
 	}
-	if id := fieldTable[fieldHash(name)]; id != FieldOther && EqualFold(fieldNames[id], name) {
+	id := fieldTable[fieldHash(name)]
+	if known := fieldNames[id]; known == name || EqualFold(known, name) {
 		return id
 	}
 	return FieldOther

@@ -12,6 +12,9 @@ import (
 	"weir/internal/clock"
 )
 
+// A Worker is the goroutine that a task runs on. Local holds what the last task left for the next.
+type Worker struct{ Local any }
+
 // A Group is the source of connections; on this system they are ordinary ones of package net.
 type Group struct{}
 

@@ -78,7 +78,7 @@ func (n *netConn) changed() Canceler {
 	n.cond.Broadcast()
 	if t := n.task; t != nil {
 		n.task = nil
-		go t.Run()
+		go t.Run(new(Worker))
 	}
 	if n.err != nil {
 		return n.hang
@@ -309,6 +309,8 @@ func (n *netConn) Abort() {
 	n.Close()
 }
 
+func (n *netConn) Start(t Task)               { go t.Run(new(Worker)) }
+func (n *netConn) Woken() int64               { return clock.Now() }
 func (n *netConn) Shard() int                 { return 0 }
 func (n *netConn) LocalAddr() netip.AddrPort  { return netAddr(n.c.LocalAddr()) }
 func (n *netConn) RemoteAddr() netip.AddrPort { return netAddr(n.c.RemoteAddr()) }

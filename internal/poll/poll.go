@@ -60,18 +60,23 @@ type Conn interface {
 	// Abort closes the connection with a reset where that is possible: the peer shall not take what it
 	// got for the whole.
 	Abort()
+	// Start runs t on a goroutine of its own.
+	Start(t Task)
 	// Reclaim takes an idle connection back before its task has run. False: the task runs, or has run, since
 	// the peer sent or closed or the deadline passed; the caller leaves the connection to it.
 	Reclaim() bool
 
+	// Woken is about the time (of clock.Now) at which the last wait of this connection ended. It is cheap and
+	// to be trusted only right after such a wait.
+	Woken() int64
 	// Shard is the number of the poller the connection belongs to; 0 where there are none.
 	Shard() int
 	LocalAddr() netip.AddrPort  // zero for a unix socket
 	RemoteAddr() netip.AddrPort // zero for a unix socket
 }
 
-// A Task is what an idle connection does when it wakes.
-type Task interface{ Run() }
+// A Task is what an idle connection does when it wakes. It runs on a worker's goroutine and may block.
+type Task interface{ Run(w *Worker) }
 
 // A Canceler breaks off a wait.
 type Canceler interface{ Cancel() }

@@ -77,12 +77,11 @@ type poller struct {
 	file   *os.File        // ep, within the runtime's own poller
 	raw    syscall.RawConn // of file
 	event  int32           // eventfd in ep: wakes the poller
+	now    atomic.Int64    // time of the last turn that had events
 	wheel  wheel
 	events [128]unix.EpollEvent
 
-	freeMu sync.Mutex // protects free, nfree
-	free   *worker
-	nfree  int
+	crew crew
 
 	listenMu  sync.Mutex // protects listeners
 	listeners map[int32]*listenFD
@@ -125,12 +124,7 @@ func (p *poller) release() {
 	p.wheel.timer.Stop()
 	closeFD(p.event)
 	p.file.Close()
-	p.freeMu.Lock()
-	defer p.freeMu.Unlock()
-	for w := p.free; w != nil; w = w.next {
-		w.wake <- nil
-	}
-	p.free, p.nfree = nil, 1<<30
+	p.crew.close()
 }
 
 // How the poller waits. While there is work it gives way to the goroutines it woke and asks again
@@ -150,7 +144,7 @@ func (p *poller) loop() {
 		if p.turn(0) > 0 {
 			quiet = 0
 			runtime.Gosched()
-			if now := clock.Now(); now-lastPark > pollEvery {
+			if now := p.now.Load(); now-lastPark > pollEvery {
 				p.kick()
 				p.park()
 				lastPark = now
@@ -170,7 +164,7 @@ func (p *poller) loop() {
 			}
 		default:
 			p.park()
-			lastPark = clock.Now()
+			lastPark = p.now.Load()
 			quiet = 0
 		}
 	}
@@ -190,9 +184,10 @@ func (p *poller) kick() {
 // turn asks for events, waiting at most ms, and hands them out.
 func (p *poller) turn(ms int) int {
 	n, e := epollWait(p.ep, p.events[:], ms)
-	if e != 0 {
+	if e != 0 || n == 0 {
 		return 0
 	}
+	p.now.Store(clock.Now())
 	for i := range n {
 		p.handle(&p.events[i])
 	}
@@ -218,7 +213,7 @@ func (s *sock) onEvent(events uint32) {
 	if events&gone != 0 {
 		s.hungUp()
 	}
-	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && s.wr.Load() != wordReady {
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !s.wr.isReady() {
 		s.wr.notify()
 	}
 	if events&(unix.EPOLLIN|gone) != 0 {
@@ -237,48 +232,4 @@ func (p *poller) adopt(fd int32) (*sock, error) {
 		return nil, sysError("epoll_ctl", e)
 	}
 	return s, nil
-}
-
-// A worker is a goroutine that runs tasks of connections that woke. Workers are kept, since their stacks have
-// grown to what a task needs.
-type worker struct {
-	wake chan Task
-	next *worker
-}
-
-// maxFree is how many sleeping workers a poller keeps.
-const maxFree = 512
-
-// run has t run on a goroutine of its own.
-func (p *poller) run(t Task) {
-	p.freeMu.Lock()
-	w := p.free
-	if w != nil {
-		p.free, w.next = w.next, nil
-		p.nfree--
-	}
-	p.freeMu.Unlock()
-	if w == nil {
-		w = &worker{wake: make(chan Task, 1)}
-		go p.work(w)
-	}
-	w.wake <- t
-}
-
-func (p *poller) work(w *worker) {
-	for {
-		t := <-w.wake
-		if t == nil {
-			return
-		}
-		t.Run()
-		p.freeMu.Lock()
-		if p.nfree >= maxFree {
-			p.freeMu.Unlock()
-			return
-		}
-		w.next, p.free = p.free, w
-		p.nfree++
-		p.freeMu.Unlock()
-	}
 }

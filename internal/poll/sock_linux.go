@@ -87,7 +87,7 @@ func (s *sock) WaitReadable() error {
 		if err := s.broken(); err != nil {
 			return err
 		}
-		if !s.drained || s.hup.Load() || s.rd.Load() == wordReady {
+		if !s.drained || s.hup.Load() || s.rd.isReady() {
 			return nil
 		}
 		if err := s.waitRead(); err != nil {
@@ -205,23 +205,15 @@ func (s *sock) Idle(t Task) bool {
 		return false
 	}
 	s.task = t
-	for {
-		if s.rd.takeReady() {
-			s.drained = false
-			return false
-		}
-		if s.rd.CompareAndSwap(nil, wordIdle) {
-			break
-		}
-	}
-	if s.readStop() != nil && s.rd.CompareAndSwap(wordIdle, nil) {
+	if !s.rd.setIdle() {
+		s.drained = false
 		return false
 	}
-	return true
+	return s.readStop() == nil || !s.rd.endIdle()
 }
 
 func (s *sock) Reclaim() bool {
-	return s.rd.CompareAndSwap(wordIdle, nil)
+	return s.rd.endIdle()
 }
 
 func (s *sock) SetReadDeadline(t int64)  { s.setDeadline(&s.readBy, t) }
@@ -325,5 +317,9 @@ func (s *sock) LocalAddr() netip.AddrPort {
 }
 
 func (s *sock) RemoteAddr() netip.AddrPort { return s.remote }
+
+func (s *sock) Start(t Task) { s.p.run(t) }
+
+func (s *sock) Woken() int64 { return s.p.now.Load() }
 
 func (s *sock) Shard() int { return s.p.shard }

@@ -20,6 +20,7 @@ type answer struct {
 	chunked bool
 	reuse   bool // the server keeps the connection
 	dec     chunkDecoder
+	at      int64 // when input came last
 	err     error // what further reads return
 }
 
@@ -28,7 +29,7 @@ var answers = sync.Pool{New: func() any { return new(answer) }}
 // answer makes the body that fr announces, and finishes at once where there is none.
 func (u *upConn) answer(x *weir.Exchange, fr *framing) {
 	a := answers.Get().(*answer)
-	*a = answer{u: u, x: x, length: fr.Length, left: fr.Length, chunked: fr.Chunked, reuse: !fr.Close, err: nil}
+	*a = answer{u: u, x: x, length: fr.Length, left: fr.Length, chunked: fr.Chunked, reuse: !fr.Close, at: x.Timing.FirstByte}
 	x.AtEnd(a)
 	switch {
 	case x.Request.Method == "HEAD":
@@ -69,7 +70,7 @@ func (a *answer) finish(whole bool) {
 	clean := whole && sent && a.reuse && u.r == u.w
 	u.releaseBig()
 	if clean {
-		u.t.put(u)
+		u.t.put(u, a.at)
 	} else {
 		u.Conn.Close()
 	}
@@ -150,7 +151,8 @@ func (a *answer) refill() error {
 	if u.big != nil && u.r == u.w {
 		u.r, u.w = 0, 0
 	}
-	u.SetReadDeadline(clock.Now() + int64(u.t.cfg.Stall))
+	a.at = clock.Now()
+	u.SetReadDeadline(a.at + int64(u.t.cfg.Stall))
 	return u.fill()
 }
 
@@ -243,6 +245,7 @@ func (a *answer) splice(dst io.Writer) (int64, error) {
 	}
 	u.releaseBig()
 	n, err := sp.spliceFrom(u.Conn, a.left, u.t.cfg.Stall)
+	a.at = clock.Now()
 	a.left -= n
 	switch {
 	case err == poll.ErrNoSplice:

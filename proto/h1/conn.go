@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"weir"
-	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -58,16 +57,18 @@ func (c *conn) touch() {
 // already.
 func (c *conn) wait() {
 	if !c.Idle(c) {
-		go c.Run()
+		c.Start(c)
 	}
 }
 
 // Run serves what the client has sent, until it sends no more or the connection ends.
-func (c *conn) Run() {
-	w := takeWork(c)
-	if w.serve() {
-		w.release()
+func (c *conn) Run(on *poll.Worker) {
+	w := takeWork(c, on)
+	if !w.serve() {
+		on.Local = nil // w was handed over
+		return
 	}
+	w.release()
 }
 
 // close ends the connection; it is called by its last user.
@@ -162,7 +163,7 @@ func (w *work) readHead() error {
 		}
 		if w.buffered() > 0 {
 			if w.headBegan == 0 {
-				w.headBegan = clock.Now()
+				w.headBegan = c.Woken()
 			}
 			end, f := w.scanHead(scanned)
 			if f != nil {

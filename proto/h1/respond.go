@@ -23,7 +23,6 @@ func (w *work) Respond(x *weir.Exchange) error {
 	if w.body.unread() {
 		w.keep = false
 	}
-	x.Watch(nil)
 	if x.Response.Upgrade != nil {
 		return w.upgrade(x)
 	}

@@ -156,14 +156,14 @@ func (s *idleShard) pop() *upConn {
 	return u
 }
 
-// put keeps a connection on which an exchange has ended well.
-func (t *Transport) put(u *upConn) {
+// put keeps a connection on which an exchange has ended well, at now or shortly before.
+func (t *Transport) put(u *upConn, now int64) {
 	if t.closed.Load() || t.idle.Load() >= int64(t.cfg.KeepAlive) {
 		u.Conn.Close()
 		return
 	}
 	s := &t.shards[u.Shard()%len(t.shards)]
-	u.SetReadDeadline(clock.Now() + int64(t.cfg.KeepIdle))
+	u.SetReadDeadline(now + int64(t.cfg.KeepIdle))
 	s.mu.Lock()
 	kept := u.asleep()
 	if kept {
@@ -180,7 +180,7 @@ func (t *Transport) put(u *upConn) {
 }
 
 // Run is the task of a kept connection: the server closed it, sent something unasked, or its time is over.
-func (u *upConn) Run() {
+func (u *upConn) Run(*poll.Worker) {
 	s := &u.t.shards[u.Shard()%len(u.t.shards)]
 	s.mu.Lock()
 	for i := range s.stack {

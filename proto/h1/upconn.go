@@ -24,8 +24,6 @@ type bigBuffer [80 << 10]byte
 
 var bigBuffers = sync.Pool{New: func() any { return new(bigBuffer) }}
 
-var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
-
 // roundTrip sends the request and reads the answer's head. After a fault the connection is closed.
 func (u *upConn) roundTrip(x *weir.Exchange) *weir.Fault {
 	x.Watch(u.Conn)
@@ -57,8 +55,7 @@ func (u *upConn) releaseBig() {
 // send writes the request: the head and what is at hand of the body in one go, the rest by an upload.
 func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 	r := &x.Request
-	sp := scratches.Get().(*[]byte)
-	out := appendRequestHead((*sp)[:0], r)
+	out := appendRequestHead(x.Scratch[:0], r)
 	rest := r.Body
 	if b, ok := r.Body.(*requestBody); ok && !r.Expect {
 		if p := b.whole(joinMax); p != nil {
@@ -70,10 +67,7 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 	}
 	u.SetWriteDeadline(x.Timing.Start + int64(u.t.cfg.Stall))
 	n, err := u.Write(out)
-	if cap(out) <= 64<<10 {
-		*sp = out[:0]
-	}
-	scratches.Put(sp)
+	x.Scratch = out
 	if err != nil {
 		return u.writeFault(err, n)
 	}
@@ -126,7 +120,7 @@ func (u *upConn) receive(x *weir.Exchange) *weir.Fault {
 		case r.Status == 101:
 			return u.switched(x, &fr)
 		case r.Status >= 200:
-			x.Timing.FirstByte = clock.Now()
+			x.Timing.FirstByte = max(u.Woken(), x.Timing.Sent)
 			u.answer(x, &fr)
 			return nil
 		}

@@ -74,14 +74,12 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	w.r, w.w = 0, 0
 	observer := w.cfg.Observer
 	idle := w.cfg.Timeouts.Tunnel
-	w.dropBuffers()
+	w.first, w.in, w.out, x.Scratch = nil, nil, nil, nil
 	stream.Relay(c.Conn, g.u.Conn, early, idle, func(in, out int64, err error) {
 		x.BytesIn, x.BytesOut = in, out
 		x.Response.Upgrade = nil
 		weir.Finish(x, relayFault(err), observer)
 		c.srv.forget(c)
-		w.conn = nil
-		works.Put(w)
 	})
 	return weir.ErrDetached
 }

@@ -3,7 +3,6 @@ package h1
 import (
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"weir"
@@ -12,14 +11,14 @@ import (
 )
 
 // A work is what it takes to serve exchanges on one connection: the exchange, the input and output
-// buffers, the state of the request body. It is the Stream of its exchanges. Works are pooled; a
+// buffers, the state of the request body. It is the Stream of its exchanges. It belongs to a worker; a
 // connection has one only while there is something to do.
 type work struct {
 	conn *conn
 	cfg  *ServerConfig
 	x    weir.Exchange
 
-	first *[inSize]byte // pooled memory of in
+	first *[inSize]byte // the usual memory of in
 	in    []byte        // input; in[r:w] has been read from the connection and not been used
 	r, w  int
 	out   []byte // the answer's head, and small bodies behind it
@@ -41,14 +40,14 @@ const inSize = 16 << 10
 
 var errAsleep = errors.New("asleep")
 
-var works = sync.Pool{New: func() any { return new(work) }}
-
-var inputs = sync.Pool{New: func() any { return new([inSize]byte) }}
-
-func takeWork(c *conn) *work {
-	w := works.Get().(*work)
+// takeWork returns the worker's work, or makes one.
+func takeWork(c *conn, on *poll.Worker) *work {
+	w, ok := on.Local.(*work)
+	if !ok {
+		w = &work{first: new([inSize]byte)}
+		on.Local = w
+	}
 	w.conn = c
-	w.first = inputs.Get().(*[inSize]byte)
 	w.in = w.first[:]
 	if len(c.partial) >= inSize {
 		w.in = append(c.partial, make([]byte, inSize)...)
@@ -59,21 +58,21 @@ func takeWork(c *conn) *work {
 	return w
 }
 
+// release makes w hold nothing of the connection.
 func (w *work) release() {
-	w.dropBuffers()
-	w.conn, w.cfg = nil, nil
+	w.conn, w.cfg, w.in = nil, nil, nil
 	w.head = ""
 	w.x.Request.Body, w.x.Response.Body = nil, nil
-	if cap(w.out) > 64<<10 {
+	if cap(w.x.Scratch) > keepScratch {
+		w.x.Scratch = nil
+	}
+	if cap(w.out) > keepScratch {
 		w.out = nil
 	}
-	works.Put(w)
 }
 
-func (w *work) dropBuffers() {
-	inputs.Put(w.first)
-	w.first, w.in = nil, nil
-}
+// keepScratch is how large an output buffer is kept for the next exchange.
+const keepScratch = 64 << 10
 
 func (w *work) buffered() int { return w.w - w.r }
 
@@ -126,7 +125,7 @@ func (w *work) sleep() error {
 		if c.srv.draining.Load() && !c.fresh.Load() {
 			return io.EOF
 		}
-		c.SetReadDeadline(clock.Now() + int64(t.Idle))
+		c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
 	}
 	if c.Idle(c) {
 		return errAsleep

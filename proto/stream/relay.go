@@ -22,8 +22,8 @@ func Relay(a, b poll.Conn, early []byte, idle time.Duration, done func(fromA, fr
 	r.ba = flow{r: r, src: b, dst: a}
 	r.running.Store(2)
 	r.last.Store(clock.Now())
-	go r.ab.Run()
-	go r.ba.Run()
+	a.Start(&r.ab)
+	b.Start(&r.ba)
 }
 
 type relay struct {
@@ -46,7 +46,7 @@ type flow struct {
 const bufferSize = 32 << 10
 
 // Run moves what there is, and gives the connection back to the poller.
-func (f *flow) Run() {
+func (f *flow) Run(*poll.Worker) {
 	buf := buffers.get()
 	err := f.move(buf[:])
 	buffers.put(buf)

@@ -1,0 +1,129 @@
+package poll
+
+import (
+	"sync"
+	"time"
+)
+
+// A Worker is a goroutine that runs tasks of connections that woke. Workers are kept: their stacks have
+// grown to what a task needs, and Local holds what the last task left for the next, such as buffers.
+type Worker struct {
+	Local any
+
+	word waitWord
+	task Task
+	next *Worker
+}
+
+// A crew is the workers of one poller.
+type crew struct {
+	mu     sync.Mutex // protects all below
+	free   *Worker    // sleeping ones, the last to fall asleep first
+	nfree  int
+	lowest int // the smallest nfree since the last trim: so many were not needed
+	timer  *time.Timer
+	closed bool
+}
+
+// Every trimEvery half of the workers that were not needed meanwhile go, down to trimTo.
+const (
+	trimEvery = 2 * time.Second
+	trimTo    = 16
+)
+
+// run has t run on a worker.
+func (p *poller) run(t Task) {
+	w := p.crew.take()
+	if w == nil {
+		go p.work(&Worker{task: t})
+		return
+	}
+	w.task = t
+	w.word.notify()
+}
+
+func (p *poller) work(w *Worker) {
+	for w.task != nil {
+		t := w.task
+		w.task = nil
+		t.Run(w)
+		if !p.crew.put(w) {
+			return
+		}
+		w.word.wait(nil)
+	}
+}
+
+func (c *crew) take() *Worker {
+	c.mu.Lock()
+	w := c.free
+	if w != nil {
+		c.free, w.next = w.next, nil
+		if c.nfree--; c.nfree < c.lowest {
+			c.lowest = c.nfree
+		}
+	}
+	c.mu.Unlock()
+	return w
+}
+
+func (c *crew) put(w *Worker) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	w.next, c.free = c.free, w
+	if c.nfree++; c.nfree > trimTo && c.timer == nil {
+		c.lowest = c.nfree
+		c.timer = time.AfterFunc(trimEvery, c.trim)
+	}
+	return true
+}
+
+// trim lets workers go that nobody has needed for a while.
+func (c *crew) trim() {
+	c.mu.Lock()
+	n := min((c.lowest+1)/2, c.nfree-trimTo)
+	list := c.cut(n)
+	c.lowest = c.nfree
+	if c.nfree > trimTo && !c.closed {
+		c.timer.Reset(trimEvery)
+	} else {
+		c.timer = nil
+	}
+	c.mu.Unlock()
+	dismiss(list)
+}
+
+// cut takes n workers off the list.
+func (c *crew) cut(n int) *Worker {
+	var list *Worker
+	for ; n > 0 && c.free != nil; n-- {
+		w := c.free
+		c.free, w.next = w.next, list
+		list = w
+		c.nfree--
+	}
+	return list
+}
+
+// dismiss wakes workers that have no task, which ends them.
+func dismiss(list *Worker) {
+	for w := list; w != nil; {
+		next := w.next
+		w.word.notify()
+		w = next
+	}
+}
+
+func (c *crew) close() {
+	c.mu.Lock()
+	c.closed = true
+	list := c.cut(c.nfree)
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	dismiss(list)
+}

@@ -1,0 +1,1 @@
+// This file lets wait_park.go declare functions without a body.
