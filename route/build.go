@@ -1,0 +1,288 @@
+package route
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A site is a Site made ready.
+type site struct {
+	*Site
+	place int // among the sites
+	hosts []hostEntry
+	trees []*tree
+}
+
+// A builder collects what New makes.
+type builder struct {
+	sites       []*site
+	problems    []Problem
+	expressions expressions
+	tables      map[string]*hostTable // by the sites in them
+	place       int                   // of the site that is looked at
+}
+
+// New makes a router of the sites, and says what is wrong with them: all of it, in the order of the sites.
+// The router is never nil; it leaves sites with an error out. It keeps the sites' slices, which must not
+// be changed any more.
+func New(sites []Site, o Options) (*Router, []Problem) {
+	b := &builder{tables: map[string]*hostTable{}}
+	for i := range sites {
+		b.place = i
+		if s, ok := b.site(&sites[i], o.Listeners); ok {
+			b.sites = append(b.sites, s)
+		}
+	}
+	b.dropRivals()
+	r := &Router{words: newWordIndex(b.hostNames())}
+	r.tables = []listenerTable{{"", b.table("")}}
+	for _, name := range o.Listeners {
+		r.tables = append(r.tables, listenerTable{name, b.table(name)})
+	}
+	r.only = len(b.tables) == 1
+	slices.SortStableFunc(b.problems, func(p, q Problem) int { return cmp.Compare(p.place, q.place) })
+	return r, b.problems
+}
+
+func (b *builder) hostNames() (names []string) {
+	for _, s := range b.sites {
+		for _, h := range s.hosts {
+			names = append(names, h.host)
+		}
+	}
+	return names
+}
+
+// site makes one site ready; false: it has an error.
+func (b *builder) site(in *Site, listeners []string) (*site, bool) {
+	before := len(b.problems)
+	s := &site{Site: in, place: b.place}
+	b.checkListeners(in, listeners)
+	hosts := b.siteHosts(in)
+	groups := b.groups(in, hosts)
+	for host, entries := range groups {
+		s.trees = append(s.trees, newTree(host, entries))
+	}
+	slices.SortFunc(s.trees, func(t, u *tree) int { return compareHosts(t.host, u.host) })
+	for _, host := range entryHosts(hosts, s.trees) {
+		s.hosts = append(s.hosts, hostEntry{host: host, site: s, trees: treesFor(host, s.trees)})
+	}
+	for _, t := range s.trees {
+		b.checkTree(s, t)
+	}
+	b.checkHosted(s)
+	return s, !slices.ContainsFunc(b.problems[before:], func(p Problem) bool { return p.Severity == Error })
+}
+
+func (b *builder) report(p Problem) {
+	p.place = b.place
+	b.problems = append(b.problems, p)
+}
+
+func (b *builder) siteError(s *Site, format string, args ...any) {
+	b.report(Problem{Severity: Error, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf(format, args...)})
+}
+
+func (b *builder) routeError(s *Site, r *Spec, format string, args ...any) {
+	text := r.label() + ": " + fmt.Sprintf(format, args...)
+	b.report(Problem{Severity: Error, Site: s.Name, Route: r.label(), Pos: r.Pos, Text: text})
+}
+
+func (b *builder) checkListeners(s *Site, listeners []string) {
+	for _, name := range s.Listeners {
+		if slices.Contains(listeners, name) {
+			continue
+		}
+		if near := nearest(name, listeners); near != "" {
+			b.siteError(s, "listener %q is not known, did you mean %q?", name, near)
+		} else {
+			b.siteError(s, "listener %q is not known", name)
+		}
+	}
+}
+
+// siteHosts returns the site's hosts in their normal form.
+func (b *builder) siteHosts(s *Site) []string {
+	var hosts []string
+	if len(s.Hosts) == 0 {
+		b.siteError(s, "has no hosts; for any host write \"*\"")
+	}
+	for _, text := range s.Hosts {
+		host, err := parseHost(text)
+		switch {
+		case err != nil:
+			b.siteError(s, "%v", err)
+		case slices.Contains(hosts, host):
+			b.report(Problem{Severity: Warning, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
+		default:
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// groups makes entries of the site's routes, by the host that they name.
+func (b *builder) groups(s *Site, hosts []string) map[string][]*entry {
+	groups := map[string][]*entry{}
+	firsts := map[string]int{} // of regular expressions: the place of the first route with it
+	for i := range s.Routes {
+		spec := &s.Routes[i]
+		e, host, err := b.entry(spec, hosts)
+		if err != nil {
+			for _, line := range strings.Split(err.Error(), "\n") {
+				b.routeError(s, spec, "%s", line)
+			}
+			continue
+		}
+		e.written = i
+		if e.pattern.re != nil {
+			if _, ok := firsts[e.pattern.shape]; !ok {
+				firsts[e.pattern.shape] = i
+			}
+			e.group = firsts[e.pattern.shape]
+		}
+		groups[host] = append(groups[host], e)
+	}
+	return groups
+}
+
+func (b *builder) entry(spec *Spec, hosts []string) (*entry, string, error) {
+	p, wrongPath := ParsePattern(spec.Pattern)
+	host, wrongHost := routeHost(spec.Host, hosts)
+	c, wrongConditions := newConditions(spec, &b.expressions)
+	err := errors.Join(wrongPath, wrongHost, wrongConditions)
+	if err == nil && spec.Target == nil {
+		err = errors.New("leads nowhere")
+	}
+	return &entry{pattern: p, cond: c, target: spec.Target, spec: spec}, host, err
+}
+
+// routeHost returns the host that a route names, in normal form, or "" where it names none.
+func routeHost(text string, hosts []string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	host, err := parseHost(text)
+	if err != nil {
+		return "", err
+	}
+	for _, h := range hosts {
+		if coversHost(h, host) || coversHost(host, h) {
+			return host, nil
+		}
+	}
+	if !strings.Contains(host, ".") {
+		return "", fmt.Errorf("%q is not one of the site's hosts (%s); a path begins with \"/\"", text, strings.Join(hosts, ", "))
+	}
+	return "", fmt.Errorf("host %q is not one of the site's hosts (%s): add it to hosts", text, strings.Join(hosts, ", "))
+}
+
+// compareHosts orders hosts, the more specific first: exact ones, wildcards with more labels, "*", none.
+func compareHosts(g, h string) int {
+	return cmp.Or(
+		cmp.Compare(hostRank(g), hostRank(h)),
+		cmp.Compare(strings.Count(h, "."), strings.Count(g, ".")),
+		cmp.Compare(g, h),
+	)
+}
+
+func hostRank(host string) int {
+	switch {
+	case host == "":
+		return 3
+	case host == "*":
+		return 2
+	case host[0] == '*':
+		return 1
+	}
+	return 0
+}
+
+// entryHosts returns the hosts that the table must know: the site's own, and those of routes which differ.
+func entryHosts(hosts []string, trees []*tree) []string {
+	out := slices.Clone(hosts)
+	for _, t := range trees {
+		covered := slices.ContainsFunc(hosts, func(h string) bool { return coversHost(h, t.host) })
+		if t.host != "" && covered && !slices.Contains(out, t.host) {
+			out = append(out, t.host)
+		}
+	}
+	return out
+}
+
+func treesFor(host string, trees []*tree) []*tree {
+	var out []*tree
+	for _, t := range trees {
+		if t.host == "" || coversHost(t.host, host) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (s *Site) on(listener string) bool {
+	return len(s.Listeners) == 0 || slices.Contains(s.Listeners, listener)
+}
+
+// dropRivals leaves out sites that claim a host of a site before them on a common listener.
+func (b *builder) dropRivals() {
+	owners := map[string][]*site{}
+	kept := b.sites[:0]
+	for _, s := range b.sites {
+		b.place = s.place
+		if b.isRival(s, owners) {
+			continue
+		}
+		kept = append(kept, s)
+		for _, h := range s.hosts {
+			owners[h.host] = append(owners[h.host], s)
+		}
+	}
+	b.sites = kept
+}
+
+func (b *builder) isRival(s *site, owners map[string][]*site) (rival bool) {
+	for _, h := range s.hosts {
+		for _, o := range owners[h.host] {
+			if !meet(s.Site, o.Site) {
+				continue
+			}
+			rival = true
+			b.report(Problem{
+				Severity: Error, Site: s.Name, Pos: s.Pos, Other: o.Pos,
+				Text: fmt.Sprintf("host %q belongs to site %q%s already", h.host, o.Name, at(o.Pos)),
+			})
+		}
+	}
+	return rival
+}
+
+// meet reports whether two sites share a listener.
+func meet(s, o *Site) bool {
+	if len(s.Listeners) == 0 || len(o.Listeners) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Listeners, o.on)
+}
+
+// table returns the hosts of one listener; listeners with the same sites share one.
+func (b *builder) table(listener string) *hostTable {
+	var hosts []hostEntry
+	var key []byte
+	for _, s := range b.sites {
+		if s.on(listener) {
+			hosts = append(hosts, s.hosts...)
+			key = binary.AppendUvarint(key, uint64(s.place))
+		}
+	}
+	t, ok := b.tables[string(key)]
+	if !ok {
+		t = newHostTable(hosts)
+		b.tables[string(key)] = t
+	}
+	return t
+}

@@ -1,0 +1,116 @@
+// Package route leads requests to routes: by host, path, method, header, query, cookie, client network and
+// expression. A [Router] is made once from all sites and never changes.
+//
+// # Which route wins
+//
+// First the host decides on the site: an exact host before the longest wildcard before "*". A site that
+// has the host but no route for the request is not passed over for one with a wildcard.
+//
+// Within the site the precedence is the Gateway API's, and never the order of lines:
+//
+//  1. A route that names a host itself, before those for all of the site's hosts.
+//  2. The path. An exact path comes first. Otherwise the patterns are compared segment by segment
+//     from the left, and the first difference decides: a literal segment before one of which parts are
+//     named ("{colour}-{id}"; among those, more literal bytes first), before one that is named as a
+//     whole, before the end of the path, before "*". So the longer prefix wins.
+//     Regular expressions stand before patterns that begin with a name and before "/*", and after all
+//     that begin with a literal; two of them are asked in the order in which they are written.
+//  3. A route that asks for a method, before one that takes any.
+//  4. More header fields, then more query parameters, then more cookies.
+//  5. A client network, then an expression.
+//  6. The narrower of what is level so far: fewer methods, more values that are spelt out, smaller networks.
+//  7. The order in which they are written.
+//
+// A route whose conditions do not hold gives way to the next one: conditions are part of matching.
+// Two routes of the same path and conditions are an error. A route that never can be reached, because a single
+// route before it takes every request that it would, is a warning; the router looks for that among
+// routes of the same path, behind a regular expression that plainly matches every path, and behind
+// routes that name a host. It does not look for routes that only several others together hide.
+//
+// A method GET takes HEAD as well (RFC 9110, section 9.3.2), if no narrower route does. OPTIONS * goes to the
+// site's routes for "/*", as they alone speak for the whole server, and nowhere else.
+package route
+
+import (
+	"fmt"
+	"net/netip"
+
+	"weir"
+)
+
+// A Site is some hosts and their routes.
+type Site struct {
+	Name      string
+	Hosts     []string // "example.com", "*.example.com" (any number of labels, at least one), "*"
+	Listeners []string // names; empty: all
+	Routes    []Spec
+	Pos       fmt.Stringer // where it is written, for messages; may be nil
+}
+
+// A Spec is a route as it is written. All conditions must hold.
+type Spec struct {
+	Pattern string // see [Pattern]
+	Host    string // one of the site's hosts, or one that they cover; empty: all of them
+	Methods []string
+	Header  []Match
+	Query   []Match
+	Cookie  []Match
+	Clients []netip.Prefix // the client is in one of them
+	When    string         // an expression in CEL
+	Target  *weir.Route    // where it leads; the router calls Target.Handler
+	Label   string         // what messages call it; empty: route "<Pattern>"
+	Pos     fmt.Stringer   // where it is written, for messages; may be nil
+}
+
+func (s *Spec) label() string {
+	if s.Label != "" {
+		return s.Label
+	}
+	return fmt.Sprintf("route %q", s.Host+s.Pattern)
+}
+
+// Options are what New has to know beside the sites.
+type Options struct {
+	Listeners []string // names of all HTTP listeners; a site that names another one is an error
+}
+
+// Severity says how bad a problem is.
+type Severity uint8
+
+// The severities. A site with an error is left out of the router as a whole, so that the others can start
+// without it; of two sites that claim the same host the second one is.
+const (
+	Warning Severity = iota
+	Error
+)
+
+// String returns "warning" or "error".
+func (s Severity) String() string { return [...]string{"warning", "error"}[s] }
+
+// A Problem is something that is wrong with the sites.
+type Problem struct {
+	Severity Severity
+	Site     string       // its name
+	Route    string       // the route's label; "" where it is about the site
+	Text     string       // what is wrong and what to write instead; begins with the subject
+	Pos      fmt.Stringer // of the route or site, as given; may be nil
+	Other    fmt.Stringer // of the other route or site that the text names; may be nil
+
+	place int // of the site
+}
+
+// String returns `error: weir.hcl:3: site "shop": ...`.
+func (p Problem) String() string {
+	at := ""
+	if p.Pos != nil {
+		at = p.Pos.String() + ": "
+	}
+	return fmt.Sprintf("%s: %ssite %q: %s", p.Severity, at, p.Site, p.Text)
+}
+
+func at(pos fmt.Stringer) string {
+	if pos == nil {
+		return ""
+	}
+	return " at " + pos.String()
+}

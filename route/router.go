@@ -1,0 +1,99 @@
+package route
+
+import (
+	"weir"
+)
+
+// A Router leads each exchange to its route. It is immutable and may be used by many goroutines at once.
+type Router struct {
+	tables []listenerTable // the first one is for listeners that no site names
+	only   bool            // all listeners have the same sites
+	words  *wordIndex      // all hosts
+}
+
+// A listenerTable is the hosts that one listener answers for.
+type listenerTable struct {
+	listener string
+	hosts    *hostTable
+}
+
+// ServeExchange implements weir.Handler. It brings x.Request.Path into normal form (RawPath keeps what was
+// sent), finds the route, sets x.Route and x.Params, and calls the route's handler. A path that has no
+// normal form is refused with weir.CauseRequestPath; where there is no site or no route, x.Note says what
+// came nearest.
+//
+// The values in x.Params are pieces of the normal path with its escapes; "*" is what a prefix leaves,
+// without the slash before it.
+func (r *Router) ServeExchange(x *weir.Exchange) error {
+	target, err := r.Lookup(x)
+	if err != nil {
+		return err
+	}
+	return target.Handler.ServeExchange(x)
+}
+
+// Lookup is ServeExchange without the call of the handler. The error is a *weir.Fault.
+func (r *Router) Lookup(x *weir.Exchange) (*weir.Route, error) {
+	if !normalize(&x.Request) {
+		return nil, weir.Refuse(weir.CauseRequestPath, "route")
+	}
+	h := r.table(x).find(x.Request.Host())
+	if h == nil {
+		x.Note = r.noteNoSite(x)
+		return nil, weir.Refuse(weir.CauseNoSite, "route")
+	}
+	s := search{x: x, path: mergeSlashes(x.Request.Path)}
+	e := s.run(h.trees)
+	if e == nil {
+		x.Note = noteNoRoute(h, &s)
+		return nil, weir.Refuse(weir.CauseNoRoute, "route")
+	}
+	x.Route = e.target
+	return e.target, nil
+}
+
+// normalize brings the request's path into normal form; "*" is one for OPTIONS.
+func normalize(q *weir.Request) bool {
+	if q.RawPath == "" {
+		q.RawPath = q.Path
+	}
+	path, ok := weir.Normalize(q.Path)
+	if !ok {
+		return q.Path == "*" && q.Method == "OPTIONS"
+	}
+	q.Path = path
+	return true
+}
+
+// table returns the hosts of the listener that x came through.
+func (r *Router) table(x *weir.Exchange) *hostTable {
+	if !r.only && x.Conn != nil {
+		for i := range r.tables[1:] {
+			if t := &r.tables[1+i]; t.listener == x.Conn.Listener {
+				return t.hosts
+			}
+		}
+	}
+	return r.tables[0].hosts
+}
+
+// run returns the route for the exchange, with its parameters in x.Params, or nil.
+func (s *search) run(trees []*tree) *entry {
+	s.x.Params = s.x.Params[:0]
+	for _, t := range trees {
+		if e := t.find(s); e != nil {
+			s.finish(e)
+			return e
+		}
+	}
+	return nil
+}
+
+// finish gives the parameters their names.
+func (s *search) finish(e *entry) {
+	params := s.x.Params
+	for i := range params {
+		params[i].Name = e.pattern.names[i]
+	}
+	e.pattern.restore(params, s.x.Request.Path, s.path)
+}
