@@ -22,6 +22,8 @@ type builder struct {
 	sites       []*site
 	problems    []Problem
 	expressions expressions
+	patterns    map[string]*Pattern   // by their text
+	skeletons   map[string]*skeleton  // by the shapes of their patterns
 	tables      map[string]*hostTable // by the sites in them
 	place       int                   // of the site that is looked at
 }
@@ -30,7 +32,9 @@ type builder struct {
 // The router is never nil; it leaves sites with an error out. It keeps the sites' slices, which must not
 // be changed any more.
 func New(sites []Site, o Options) (*Router, []Problem) {
-	b := &builder{tables: map[string]*hostTable{}}
+	b := &builder{
+		patterns: map[string]*Pattern{}, skeletons: map[string]*skeleton{}, tables: map[string]*hostTable{},
+	}
 	for i := range sites {
 		b.place = i
 		if s, ok := b.site(&sites[i], o.Listeners); ok {
@@ -65,11 +69,11 @@ func (b *builder) site(in *Site, listeners []string) (*site, bool) {
 	hosts := b.siteHosts(in)
 	groups := b.groups(in, hosts)
 	for host, entries := range groups {
-		s.trees = append(s.trees, newTree(host, entries))
+		s.trees = append(s.trees, newTree(host, entries, b.skeletons))
 	}
 	slices.SortFunc(s.trees, func(t, u *tree) int { return compareHosts(t.host, u.host) })
 	for _, host := range entryHosts(hosts, s.trees) {
-		s.hosts = append(s.hosts, hostEntry{host: host, site: s, trees: treesFor(host, s.trees)})
+		s.hosts = append(s.hosts, newHostEntry(host, s))
 	}
 	for _, t := range s.trees {
 		b.checkTree(s, t)
@@ -126,8 +130,8 @@ func (b *builder) siteHosts(s *Site) []string {
 }
 
 // groups makes entries of the site's routes, by the host that they name.
-func (b *builder) groups(s *Site, hosts []string) map[string][]*entry {
-	groups := map[string][]*entry{}
+func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
+	groups := map[string][]entry{}
 	firsts := map[string]int{} // of regular expressions: the place of the first route with it
 	for i := range s.Routes {
 		spec := &s.Routes[i]
@@ -150,15 +154,27 @@ func (b *builder) groups(s *Site, hosts []string) map[string][]*entry {
 	return groups
 }
 
-func (b *builder) entry(spec *Spec, hosts []string) (*entry, string, error) {
-	p, wrongPath := ParsePattern(spec.Pattern)
+func (b *builder) entry(spec *Spec, hosts []string) (entry, string, error) {
+	p, wrongPath := b.pattern(spec.Pattern)
 	host, wrongHost := routeHost(spec.Host, hosts)
 	c, wrongConditions := newConditions(spec, &b.expressions)
 	err := errors.Join(wrongPath, wrongHost, wrongConditions)
 	if err == nil && spec.Target == nil {
 		err = errors.New("leads nowhere")
 	}
-	return &entry{pattern: p, cond: c, target: spec.Target, spec: spec}, host, err
+	return entry{pattern: p, cond: c, target: spec.Target, spec: spec}, host, err
+}
+
+// pattern is ParsePattern, but parses each text once only.
+func (b *builder) pattern(text string) (*Pattern, error) {
+	if p, ok := b.patterns[text]; ok {
+		return p, nil
+	}
+	p, err := ParsePattern(text)
+	if err == nil {
+		b.patterns[text] = p
+	}
+	return p, err
 }
 
 // routeHost returns the host that a route names, in normal form, or "" where it names none.
@@ -214,14 +230,13 @@ func entryHosts(hosts []string, trees []*tree) []string {
 	return out
 }
 
-func treesFor(host string, trees []*tree) []*tree {
-	var out []*tree
-	for _, t := range trees {
-		if t.host == "" || coversHost(t.host, host) {
-			out = append(out, t)
-		}
+func newHostEntry(host string, s *site) hostEntry {
+	h := hostEntry{host: host, site: s, tree: &tree{skeleton: &skeleton{}}}
+	trees := slices.DeleteFunc(slices.Clone(s.trees), func(t *tree) bool { return t.host != "" && !coversHost(t.host, host) })
+	if len(trees) > 0 {
+		h.tree, h.more = trees[0], trees[1:]
 	}
-	return out
+	return h
 }
 
 func (s *Site) on(listener string) bool {

@@ -6,7 +6,8 @@ import "fmt"
 func (b *builder) checkTree(s *site, t *tree) {
 	type kind struct{ shape, conditions string }
 	seen := map[kind]*entry{}
-	for i, e := range t.entries {
+	for i := range t.entries {
+		e := &t.entries[i]
 		k := kind{e.pattern.shape, e.cond.key()}
 		if first, ok := seen[k]; ok {
 			b.reportAlike(s, first, e)
@@ -21,8 +22,9 @@ func (b *builder) checkTree(s *site, t *tree) {
 
 // hider returns the entry among those before e that takes every request that e would. They are sorted:
 // only a regular expression can cover a pattern of another shape that comes later.
-func hider(before []*entry, e *entry) *entry {
-	for _, f := range before {
+func hider(before []entry, e *entry) *entry {
+	for i := range before {
+		f := &before[i]
 		if f.pattern.shape != e.pattern.shape && !(f.pattern.re != nil && f.pattern.matchesAll()) {
 			continue
 		}
@@ -40,7 +42,8 @@ func (b *builder) checkHosted(s *site) {
 		return
 	}
 	for _, t := range s.trees {
-		for _, e := range t.entries {
+		for i := range t.entries {
+			e := &t.entries[i]
 			if by := s.hiddenBefore(t, e); by != nil {
 				b.reportHidden(s, e, by)
 			}
@@ -51,7 +54,7 @@ func (b *builder) checkHosted(s *site) {
 // hiddenBefore returns an entry of a tree before t that hides e, if there is one on every host of t.
 func (s *site) hiddenBefore(t *tree, e *entry) (by *entry) {
 	for _, h := range s.hosts {
-		found, within := earlier(h.trees, t, e)
+		found, within := earlier(h.trees(), t, e)
 		if within && found == nil {
 			return nil
 		}
@@ -68,7 +71,8 @@ func earlier(trees []*tree, t *tree, e *entry) (by *entry, within bool) {
 		if before == t {
 			return by, true
 		}
-		for _, f := range before.entries {
+		for i := range before.entries {
+			f := &before.entries[i]
 			if by == nil && f.pattern.covers(e.pattern) && e.cond.implies(f.cond) {
 				by = f
 			}

@@ -72,8 +72,9 @@ func (h *hostEntry) why(host string) string {
 func (h *hostEntry) verdicts(x *weir.Exchange) []Verdict {
 	var out []Verdict
 	var winner *entry
-	for _, t := range h.trees {
-		for _, e := range t.entries {
+	for _, t := range h.trees() {
+		for i := range t.entries {
+			e := &t.entries[i]
 			v := Verdict{Label: e.spec.label(), Route: e.target, Pos: e.spec.Pos}
 			v.Reason = e.loses(x)
 			switch {
@@ -81,16 +82,17 @@ func (h *hostEntry) verdicts(x *weir.Exchange) []Verdict {
 			case winner == nil:
 				winner, v.Won, v.Reason = e, true, "first in precedence of all that match"
 			default:
-				v.Reason = fmt.Sprintf("matches too, but %s", winner.beats(e, h.trees))
+				v.Reason = fmt.Sprintf("matches too, but %s", winner.beats(e, h.trees()))
 			}
 			out = append(out, v)
 		}
 	}
 	for _, t := range h.site.trees {
-		if slices.Contains(h.trees, t) {
+		if slices.Contains(h.trees(), t) {
 			continue
 		}
-		for _, e := range t.entries {
+		for i := range t.entries {
+			e := &t.entries[i]
 			out = append(out, Verdict{Label: e.spec.label(), Route: e.target, Pos: e.spec.Pos, Reason: fmt.Sprintf("host is not %s", t.host)})
 		}
 	}
@@ -119,7 +121,7 @@ func (e *entry) loses(x *weir.Exchange) string {
 func (e *entry) beats(f *entry, trees []*tree) string {
 	name := e.spec.label()
 	for _, t := range trees {
-		if slices.Contains(t.entries, e) != slices.Contains(t.entries, f) {
+		if t.holds(e) != t.holds(f) {
 			return name + " names the host"
 		}
 	}
@@ -130,4 +132,13 @@ func (e *entry) beats(f *entry, trees []*tree) string {
 		return name + " has the more specific conditions"
 	}
 	return name + " is written before it"
+}
+
+func (t *tree) holds(e *entry) bool {
+	for i := range t.entries {
+		if &t.entries[i] == e {
+			return true
+		}
+	}
+	return false
 }

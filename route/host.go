@@ -84,10 +84,14 @@ type hostSlot struct {
 // A hostEntry is one host of a site, and the trees to search for it, the one with the most specific
 // host first.
 type hostEntry struct {
-	host  string // "example.com", "*.example.com", "*"
-	site  *site
-	trees []*tree
+	host string  // "example.com", "*.example.com", "*"
+	tree *tree   // the first one
+	more []*tree // the others; there are some where routes name hosts
+	site *site
 }
+
+// trees returns all trees in order.
+func (h *hostEntry) trees() []*tree { return append([]*tree{h.tree}, h.more...) }
 
 func newHostTable(hosts []hostEntry) *hostTable {
 	size := 2

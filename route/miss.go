@@ -45,7 +45,7 @@ func noteNoRoute(h *hostEntry, s *search) string {
 		return fmt.Sprintf("site %q: nearest is %s: %s", h.site.Name, s.near.spec.label(), s.near.cond.reason(s.why, s.x))
 	}
 	path := clip(s.x.Request.Path)
-	near := nearestEntry(h.trees, s.path)
+	near := nearestEntry(h.trees(), s.path)
 	if near == nil {
 		return fmt.Sprintf("site %q has no route for %q", h.site.Name, path)
 	}
@@ -60,7 +60,8 @@ func nearestEntry(trees []*tree, path string) *entry {
 	var best *entry
 	most, compared := 0, 0
 	for _, t := range trees {
-		for _, e := range t.entries {
+		for i := range t.entries {
+			e := &t.entries[i]
 			if compared++; compared > maxCompared {
 				return best
 			}

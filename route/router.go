@@ -43,7 +43,7 @@ func (r *Router) Lookup(x *weir.Exchange) (*weir.Route, error) {
 		return nil, weir.Refuse(weir.CauseNoSite, "route")
 	}
 	s := search{x: x, path: mergeSlashes(x.Request.Path)}
-	e := s.run(h.trees)
+	e := s.run(h)
 	if e == nil {
 		x.Note = noteNoRoute(h, &s)
 		return nil, weir.Refuse(weir.CauseNoRoute, "route")
@@ -78,20 +78,24 @@ func (r *Router) table(x *weir.Exchange) *hostTable {
 }
 
 // run returns the route for the exchange, with its parameters in x.Params, or nil.
-func (s *search) run(trees []*tree) *entry {
+func (s *search) run(h *hostEntry) *entry {
 	s.x.Params = s.x.Params[:0]
-	for _, t := range trees {
-		if e := t.find(s); e != nil {
-			s.finish(e)
-			return e
-		}
+	e := h.tree.find(s)
+	for i := 0; e == nil && i < len(h.more); i++ {
+		e = h.more[i].find(s)
 	}
-	return nil
+	if e != nil {
+		s.finish(e)
+	}
+	return e
 }
 
 // finish gives the parameters their names.
 func (s *search) finish(e *entry) {
 	params := s.x.Params
+	if len(params) == 0 {
+		return
+	}
 	for i := range params {
 		params[i].Name = e.pattern.names[i]
 	}

@@ -73,15 +73,22 @@ func (s segment) spelt() (n int) {
 	return n
 }
 
-// A tree finds the route for a path: a radix tree whose branches are tried in the order of
-// precedence until a route is found all of whose conditions hold. No branch is entered twice for one
-// path, so that the work is bounded by the number of routes.
+// A tree is the routes of a site that are for one host, or for all of them.
 type tree struct {
-	host    string // the host that its routes are for, "" where they are for all of the site's
-	root    node   // what stands after the first slash
+	*skeleton
+	entries []entry // in order of precedence
+	host    string  // the host that its routes are for, "" where they are for all of the site's
+}
+
+// A skeleton finds the entries for a path: a radix tree whose branches are tried in the order of
+// precedence until there is an entry all of whose conditions hold. No branch is entered twice for one
+// path, so that the work is bounded by the number of routes. It knows the places of entries in their
+// order and nothing else of them; sites of the same paths share one, so that ten thousand of them find
+// it in the processor's cache.
+type skeleton struct {
+	root    node // what stands after the first slash
 	regexps []group
-	all     []*entry // "/*"
-	entries []*entry // all, in order of precedence
+	all     span // "/*"
 }
 
 // A node is a place in a path, reached by the text of its branch. Its lists are in order of precedence.
@@ -91,9 +98,12 @@ type node struct {
 	branches []*node
 	partials []partial // at the beginning of a segment only
 	named    *node     // at the beginning of a segment only; nil: none
-	end      []*entry  // the path ends here
-	rest     []*entry  // the path ends here, or goes on with a slash
+	end      span      // the path ends here
+	rest     span      // the path ends here, or goes on with a slash
 }
+
+// A span is the places of the entries of one shape.
+type span struct{ from, to int32 }
 
 // A partial leads over one segment.
 type partial struct {
@@ -101,37 +111,49 @@ type partial struct {
 	next    *node
 }
 
-// A group holds the routes of one regular expression.
+// A group is the routes of one regular expression.
 type group struct {
 	pattern *Pattern
-	entries []*entry
+	span
 }
 
 // newTree makes a tree of entries, which it sorts.
-func newTree(host string, entries []*entry) *tree {
-	slices.SortFunc(entries, (*entry).compare)
-	t := &tree{host: host, entries: entries}
-	for _, e := range entries {
-		t.insert(e)
+func newTree(host string, entries []entry, shared map[string]*skeleton) *tree {
+	slices.SortFunc(entries, func(e, f entry) int { return e.compare(&f) })
+	var key []byte
+	for i := range entries {
+		key = append(append(key, entries[i].pattern.shape...), 0)
 	}
-	return t
+	k, ok := shared[string(key)]
+	if !ok {
+		k = newSkeleton(entries)
+		shared[string(key)] = k
+	}
+	return &tree{k, entries, host}
 }
 
-func (t *tree) insert(e *entry) {
-	p := e.pattern
+func newSkeleton(entries []entry) *skeleton {
+	k := &skeleton{}
+	for i := 0; i < len(entries); {
+		p, from := entries[i].pattern, i
+		for i < len(entries) && entries[i].pattern.shape == p.shape {
+			i++
+		}
+		k.insert(p, span{int32(from), int32(i)})
+	}
+	return k
+}
+
+func (k *skeleton) insert(p *Pattern, at span) {
 	switch {
 	case p.re != nil:
-		if n := len(t.regexps); n == 0 || t.regexps[n-1].pattern.shape != p.shape {
-			t.regexps = append(t.regexps, group{pattern: p})
-		}
-		g := &t.regexps[len(t.regexps)-1]
-		g.entries = append(g.entries, e)
+		k.regexps = append(k.regexps, group{p, at})
 		return
 	case p.rest && len(p.segments) == 0:
-		t.all = append(t.all, e)
+		k.all = at
 		return
 	}
-	at, literal := &t.root, ""
+	n, literal := &k.root, ""
 	for i, s := range p.segments {
 		if i > 0 {
 			literal += "/"
@@ -140,14 +162,14 @@ func (t *tree) insert(e *entry) {
 			literal += s.literals[0]
 			continue
 		}
-		at = at.literal(literal).variable(s)
+		n = n.literal(literal).variable(s)
 		literal = ""
 	}
-	at = at.literal(literal)
+	n = n.literal(literal)
 	if p.rest {
-		at.rest = append(at.rest, e)
+		n.rest = at
 	} else {
-		at.end = append(at.end, e)
+		n.end = at
 	}
 }
 
@@ -202,15 +224,17 @@ func commonPrefix(a, b string) int {
 
 // A search is one look into trees.
 type search struct {
-	x    *weir.Exchange
-	path string // doubled slashes merged
-	near *entry // the first route that matches the path but not its conditions
-	why  failure
+	x       *weir.Exchange
+	path    string  // doubled slashes merged
+	entries []entry // of the tree that is looked at
+	near    *entry  // the first route that matches the path but not its conditions
+	why     failure
 }
 
 // pick returns the first entry whose conditions hold.
-func (s *search) pick(list []*entry) *entry {
-	for _, e := range list {
+func (s *search) pick(at span) *entry {
+	for i := at.from; i < at.to; i++ {
+		e := &s.entries[i]
 		if e.cond == nil {
 			return e
 		}
@@ -227,29 +251,31 @@ func (s *search) pick(list []*entry) *entry {
 
 // find returns the route for the path, with the values of its parameters in x.Params, or nil.
 func (t *tree) find(s *search) *entry {
+	s.entries = t.entries
+	k := t.skeleton
 	if s.path == "*" {
-		return t.findAll(s)
+		return k.findAll(s)
 	}
-	if e := s.literals(&t.root, 1); e != nil {
+	if e := s.literals(&k.root, 1); e != nil {
 		return e
 	}
-	if e := s.partials(&t.root, 1); e != nil {
+	if e := s.partials(&k.root, 1); e != nil {
 		return e
 	}
-	for i := range t.regexps {
-		if e := s.regexp(&t.regexps[i]); e != nil {
+	for i := range k.regexps {
+		if e := s.regexp(&k.regexps[i]); e != nil {
 			return e
 		}
 	}
-	if e := s.named(&t.root, 1); e != nil {
+	if e := s.named(&k.root, 1); e != nil {
 		return e
 	}
-	return t.findAll(s)
+	return k.findAll(s)
 }
 
 // findAll looks at the routes for every path only.
-func (t *tree) findAll(s *search) *entry {
-	e := s.pick(t.all)
+func (k *skeleton) findAll(s *search) *entry {
+	e := s.pick(k.all)
 	if e != nil {
 		s.push(s.path[1:])
 	}
@@ -322,7 +348,7 @@ func (s *search) named(n *node, i int) *entry {
 
 // rest tries the prefixes that end at n.
 func (s *search) rest(n *node, i int) *entry {
-	if len(n.rest) == 0 || i < len(s.path) && s.path[i] != '/' {
+	if n.rest.to == 0 || i < len(s.path) && s.path[i] != '/' {
 		return nil
 	}
 	e := s.pick(n.rest)
@@ -337,7 +363,7 @@ func (s *search) regexp(g *group) *entry {
 	if s.x.Params, ok = g.pattern.matchRegexp(s.path, s.x.Params); !ok {
 		return nil
 	}
-	if e := s.pick(g.entries); e != nil {
+	if e := s.pick(g.span); e != nil {
 		return e
 	}
 	s.x.Params = s.x.Params[:0]
