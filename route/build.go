@@ -162,7 +162,10 @@ func (b *builder) entry(spec *Spec, hosts []string) (entry, string, error) {
 	if err == nil && spec.Target == nil {
 		err = errors.New("leads nowhere")
 	}
-	return entry{pattern: p, cond: c, target: spec.Target, spec: spec}, host, err
+	if err != nil {
+		return entry{}, "", err
+	}
+	return entry{pattern: p, names: p.names, cond: c, target: spec.Target, spec: spec}, host, nil
 }
 
 // pattern is ParsePattern, but parses each text once only.

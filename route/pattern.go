@@ -121,7 +121,7 @@ func (p *Pattern) match(path string, params []weir.Param) ([]weir.Param, bool) {
 
 // restore gives the "*" among params the doubled slashes back that were merged for matching.
 func (p *Pattern) restore(params []weir.Param, path, merged string) {
-	if p.rest && len(merged) < len(path) {
+	if p.rest && len(params) > 0 && len(merged) < len(path) {
 		last := &params[len(params)-1]
 		last.Value = unmerged(path, len(last.Value))
 	}

@@ -90,14 +90,13 @@ func (s *search) run(h *hostEntry) *entry {
 	return e
 }
 
-// finish gives the parameters their names.
+// finish gives the parameters their names, and "*" the doubled slashes back.
 func (s *search) finish(e *entry) {
 	params := s.x.Params
-	if len(params) == 0 {
-		return
-	}
 	for i := range params {
-		params[i].Name = e.pattern.names[i]
+		params[i].Name = e.names[i]
 	}
-	e.pattern.restore(params, s.x.Request.Path, s.path)
+	if path := s.x.Request.Path; len(path) != len(s.path) {
+		e.pattern.restore(params, path, s.path)
+	}
 }

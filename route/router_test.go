@@ -121,6 +121,32 @@ func TestManySitesAreAsFastAsFew(t *testing.T) {
 	}
 }
 
+// BenchmarkLookupUnlike is BenchmarkLookup where no two sites have the same paths.
+func BenchmarkLookupUnlike(b *testing.B) {
+	for _, n := range []int{10, 10_000} {
+		sites := manySites(n)
+		hosts, paths := make([]string, n), make([]string, n)
+		for i := range sites {
+			hosts[i], paths[i] = sites[i].Name, fmt.Sprintf("/app-%d/users/17/orders", i)
+			for j := range sites[i].Routes {
+				sites[i].Routes[j].Pattern = fmt.Sprintf("/app-%d%s", i, sites[i].Routes[j].Pattern)
+			}
+		}
+		r := build(b, sites...)
+		b.Run(fmt.Sprintf("sites=%d", n), func(b *testing.B) {
+			x := request("GET", "", "")
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				k := i * 7919 % n
+				x.Request.Authority, x.Request.Path = hosts[k], paths[k]
+				if err := r.ServeExchange(x); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range []int{1, 10, 10_000} {
 		r := build(b, manySites(n)...)

@@ -1,0 +1,159 @@
+package route
+
+import (
+	"strings"
+
+	"weir"
+)
+
+// A search is one look into trees.
+type search struct {
+	x       *weir.Exchange
+	path    string  // doubled slashes merged
+	entries []entry // of the tree that is looked at
+	near    *entry  // the first route that matches the path but not its conditions
+	why     failure
+}
+
+// pick returns the first entry whose conditions hold.
+func (s *search) pick(at span) *entry {
+	for i := at.from; i < at.to; i++ {
+		e := &s.entries[i]
+		if e.cond == nil {
+			return e
+		}
+		f := e.cond.check(s.x)
+		if f.what == condNone {
+			return e
+		}
+		if s.near == nil {
+			s.near, s.why = e, f
+		}
+	}
+	return nil
+}
+
+// find returns the route for the path, with the values of its parameters in x.Params, or nil.
+func (t *tree) find(s *search) *entry {
+	s.entries = t.entries
+	k := t.skeleton
+	if s.path == "*" {
+		return k.findAll(s)
+	}
+	if e := s.literals(&k.root, 1); e != nil {
+		return e
+	}
+	if e := s.partials(&k.root, 1); e != nil {
+		return e
+	}
+	for i := range k.regexps {
+		if e := s.regexp(&k.regexps[i]); e != nil {
+			return e
+		}
+	}
+	if e := s.named(&k.root, 1); e != nil {
+		return e
+	}
+	return k.findAll(s)
+}
+
+// findAll looks at the routes for every path only.
+func (k *skeleton) findAll(s *search) *entry {
+	e := s.pick(k.all)
+	if e != nil {
+		s.push(s.path[1:])
+	}
+	return e
+}
+
+// at searches below n, which path[:i] leads to.
+func (s *search) at(n *node, i int) *entry {
+	if e := s.literals(n, i); e != nil {
+		return e
+	}
+	if e := s.partials(n, i); e != nil {
+		return e
+	}
+	if e := s.named(n, i); e != nil {
+		return e
+	}
+	return s.rest(n, i)
+}
+
+// literals tries the end of the path and the branch that begins with the next byte.
+func (s *search) literals(n *node, i int) *entry {
+	if i == len(s.path) {
+		return s.pick(n.end)
+	}
+	k := strings.IndexByte(n.first, s.path[i])
+	if k < 0 {
+		return nil
+	}
+	branch := &n.branches[k]
+	if !strings.HasPrefix(s.path[i:], branch.text) {
+		return nil
+	}
+	return s.at(branch, i+len(branch.text))
+}
+
+func (s *search) partials(n *node, i int) *entry {
+	if len(n.partials) == 0 {
+		return nil
+	}
+	end, kept := segmentEnd(s.path, i), len(s.x.Params)
+	for k := range n.partials {
+		p, ok := &n.partials[k], false
+		if s.x.Params, ok = p.segment.match(s.path[i:end], s.x.Params); !ok {
+			continue
+		}
+		if e := s.at(p.next, end); e != nil {
+			return e
+		}
+		s.x.Params = s.x.Params[:kept]
+	}
+	return nil
+}
+
+func (s *search) named(n *node, i int) *entry {
+	if n.named == nil {
+		return nil
+	}
+	end, kept := segmentEnd(s.path, i), len(s.x.Params)
+	if end == i {
+		return nil
+	}
+	s.push(s.path[i:end])
+	if e := s.at(n.named, end); e != nil {
+		return e
+	}
+	s.x.Params = s.x.Params[:kept]
+	return nil
+}
+
+// rest tries the prefixes that end at n.
+func (s *search) rest(n *node, i int) *entry {
+	if n.rest.to == 0 || i < len(s.path) && s.path[i] != '/' {
+		return nil
+	}
+	e := s.pick(n.rest)
+	if e != nil {
+		s.push(s.path[min(i+1, len(s.path)):])
+	}
+	return e
+}
+
+func (s *search) regexp(g *group) *entry {
+	ok := false
+	if s.x.Params, ok = g.pattern.matchRegexp(s.path, s.x.Params); !ok {
+		return nil
+	}
+	if e := s.pick(g.span); e != nil {
+		return e
+	}
+	s.x.Params = s.x.Params[:0]
+	return nil
+}
+
+func (s *search) push(value string) {
+	s.x.Params = append(s.x.Params, weir.Param{Value: value})
+}
