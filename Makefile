@@ -1,0 +1,48 @@
+# The few things one does with weir's source. `make` alone lists them.
+
+GO    ?= go
+TOOL  := $(GO) tool -modfile=tools/go.mod
+# Packages whose tests run a second time under the race detector: all that start goroutines
+# or guard something.
+RACED := $(shell grep -lE --include='*.go' -r '^\s*go (func|[a-z])|"sync"|"sync/atomic"' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
+# What a fuzz target gets in one run of `make fuzz`.
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help run test race fuzz bench soak lint docs build setup
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-6s %s\n", $$1, $$2}'
+
+run: ## start weir on an embedded demonstration
+	@$(GO) run ./cmd/weir demo
+
+build: ## build the one static binary, ./weir
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o weir ./cmd/weir
+
+test: setup lint ## everything that has to hold; installs what the tests need
+	@$(GO) test -vet=off ./...
+	@$(GO) test -vet=off -race $(RACED)
+
+race: ## the tests of every package under the race detector
+	@$(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck
+	@odd=$$($(TOOL) gofumpt -l .); test -z "$$odd" || { echo "not formatted; run: $(TOOL) gofumpt -w" $$odd; exit 1; }
+	@$(GO) vet ./...
+	@$(TOOL) staticcheck ./...
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@script/fuzz $(FUZZTIME)
+
+bench: ## weir beside nginx and haproxy (ROUNDS, SECONDS, WORK)
+	@bench/run
+
+soak: ## ten minutes of mixed load with failures (DURATION=10m)
+	@$(GO) run ./bench/soak -duration $(or $(DURATION),10m)
+
+docs: ## write doc/reference/ anew from the schema
+	@$(GO) generate ./...
+
+setup: # what the tests need, installed where it is missing
+	@script/setup nginx curl cc
