@@ -1,0 +1,161 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+	"weir/proto/h1"
+)
+
+// A listener is one listening socket, what is done with its connections, and their count.
+type listener struct {
+	key       string
+	inherited bool
+	source    net.Listener
+	done      func() // release, made once
+	polled    *poll.Listener
+	retired   []*h1.Server // drain, because the listener was given another name; protected by Server.mu
+
+	settings atomic.Pointer[settings]
+	open     atomic.Int64
+	accepted atomic.Uint64
+	refused  atomic.Uint64
+	refusals atomic.Int64 // of those that were refused: how many still read why
+
+	draining  atomic.Bool
+	drainOnce sync.Once
+	emptyOnce sync.Once
+	empty     chan struct{} // closed when it drains and the last connection has ended
+}
+
+// settings are what a snapshot says of the listener.
+type settings struct {
+	spec     *ListenerSpec
+	trusted  func(netip.Addr) bool
+	protocol *h1.Server
+}
+
+func newListener(spec *ListenerSpec, source net.Listener, inherited bool) *listener {
+	l := &listener{key: spec.key(), source: source, inherited: inherited, empty: make(chan struct{})}
+	l.done = l.release
+	l.settings.Store(&settings{spec: spec})
+	return l
+}
+
+func (l *listener) name() string { return l.settings.Load().spec.Name }
+
+// address is what a reader of a log recognises: the real port where the configured one is 0.
+func (l *listener) address() string {
+	spec := l.settings.Load().spec
+	if network, address := spec.network(); network != "unix" && hasPortZero(address) {
+		return l.source.Addr().String()
+	}
+	return spec.Address
+}
+
+// configure changes what connections and exchanges to come are served with.
+func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
+	old := l.settings.Load()
+	if old.spec.Mode != spec.Mode && !l.inherited {
+		setMode(spec)
+	}
+	c := h1.ServerConfig{Handler: s.Router, Observer: s.Observer, Limits: spec.Limits, Timeouts: spec.Timeouts}
+	protocol := old.protocol
+	switch {
+	case protocol == nil:
+		protocol = h1.NewServer(c)
+	case old.spec.Name == spec.Name:
+		protocol.Configure(c)
+	default: // connections know the listener by its name, and so do routes
+		protocol.Configure(c)
+		protocol.Drain()
+		l.retired = append(l.retired, protocol)
+		protocol = h1.NewServer(c)
+	}
+	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, protocol: protocol})
+}
+
+func (l *listener) start(g *poll.Group) (err error) {
+	l.polled, err = g.Listen(l.source, l.accept)
+	return err
+}
+
+// accept takes over a connection. It is called on a poller's goroutine and does not block.
+func (l *listener) accept(c poll.Conn) {
+	set := l.settings.Load()
+	if n := l.open.Add(1); set.spec.Limit > 0 && n > int64(set.spec.Limit) {
+		l.refuse(c)
+		return
+	}
+	l.accepted.Add(1)
+	remote := c.RemoteAddr()
+	facts := &weir.Conn{
+		Listener: set.spec.Name,
+		Local:    c.LocalAddr(),
+		Remote:   remote,
+		Protocol: "HTTP/1.1",
+		Shard:    c.Shard(),
+		Opened:   clock.Now(),
+	}
+	if remote.IsValid() {
+		facts.RemoteIP = remote.Addr().String()
+		facts.Trusted = set.trusted != nil && set.trusted(remote.Addr())
+	}
+	set.protocol.Serve(c, facts, l.done)
+}
+
+// release counts a connection that has ended.
+func (l *listener) release() {
+	if l.open.Add(-1) == 0 && l.draining.Load() {
+		l.emptyOnce.Do(func() { close(l.empty) })
+	}
+}
+
+// drain stops accepting and has connections end as soon as they have no exchange under way.
+func (l *listener) drain() {
+	l.drainOnce.Do(func() {
+		if l.polled != nil {
+			l.polled.Close()
+		} else {
+			l.source.Close()
+		}
+		l.removeSocket()
+		l.draining.Store(true)
+		if p := l.settings.Load().protocol; p != nil {
+			p.Drain()
+		}
+		if l.open.Load() == 0 {
+			l.emptyOnce.Do(func() { close(l.empty) })
+		}
+	})
+}
+
+// closeConns breaks off all connections.
+func (l *listener) closeConns() {
+	for _, p := range append(l.retired, l.settings.Load().protocol) {
+		p.Close()
+	}
+}
+
+// removeSocket removes the file of a unix socket that is ours.
+func (l *listener) removeSocket() {
+	network, path := l.settings.Load().spec.network()
+	if network == "unix" && !l.inherited && !strings.HasPrefix(path, "@") {
+		os.Remove(path)
+	}
+}
+
+func (l *listener) status() ListenerStatus {
+	spec := l.settings.Load().spec
+	return ListenerStatus{
+		Name: spec.Name, Address: l.address(), Inherited: l.inherited, Draining: l.draining.Load(),
+		Open: l.open.Load(), Limit: spec.Limit, Accepted: l.accepted.Load(), Refused: l.refused.Load(),
+	}
+}
