@@ -5,6 +5,7 @@ package weir
 type Field struct {
 	Name, Value string
 	ID          FieldID // of Name, 0 where the name is not a known one
+	Wire        bool    // a codec has found Name and Value fit to stand in a head; a change of either clears it
 }
 
 // A Header is a list of fields in the order they were sent. Names are compared without regard to
@@ -20,7 +21,7 @@ func (h *Header) Reset() {
 // Len returns the number of field lines.
 func (h *Header) Len() int { return len(h.fields) }
 
-// At returns the i-th field line. It must not be kept across a change of h.
+// At returns the i-th field line, for reading. It must not be kept across a change of h.
 func (h *Header) At(i int) *Field { return &h.fields[i] }
 
 // Fields returns the field lines for reading; the slice is h's own.
@@ -41,7 +42,7 @@ func (h *Header) AddKnown(id FieldID, value string) {
 	h.fields = append(h.fields, Field{Name: id.String(), Value: value, ID: id})
 }
 
-// AddField appends f, whose ID must be right: it is for a protocol that has found it already.
+// AddField appends f, whose ID and Wire must be right: it is for a protocol that has found them already.
 func (h *Header) AddField(f Field) { h.fields = append(h.fields, f) }
 
 // Get returns the value of the first field with that name, or "".
@@ -115,7 +116,7 @@ func (h *Header) set(id FieldID, name, value string) {
 				continue
 			}
 			found = true
-			f.Value = value
+			f.Value, f.Wire = value, false
 		}
 		kept = append(kept, f)
 	}

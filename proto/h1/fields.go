@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unsafe"
 
 	"weir"
 )
@@ -59,7 +60,8 @@ func all(s string, bit uint8) bool {
 }
 
 // headEnd returns the length of the head at the beginning of buf with its empty line, or -1 where it has
-// not ended. from is how much of buf has been looked at before.
+// not ended. from is how much of buf has been looked at before. Lines that end in a bare LF end the head,
+// too: the parser refuses them.
 func headEnd(buf []byte, from int) int {
 	for i := max(from-3, 0); ; {
 		k := bytes.IndexByte(buf[i:], '\n')
@@ -68,10 +70,10 @@ func headEnd(buf []byte, from int) int {
 		}
 		i += k + 1
 		switch {
-		case i < len(buf) && buf[i] == '\n':
-			return i + 1 // a bare LF: the parser refuses it
 		case i+1 < len(buf) && buf[i] == '\r' && buf[i+1] == '\n':
 			return i + 2
+		case i < len(buf) && buf[i] == '\n':
+			return i + 1
 		}
 	}
 }
@@ -138,7 +140,7 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 			}
 			continue
 		}
-		h.AddField(weir.Field{Name: name, Value: value, ID: id})
+		h.AddField(weir.Field{Name: name, Value: value, ID: id, Wire: true})
 	}
 }
 
@@ -160,9 +162,7 @@ func splitField(s string) (name, value, rest string, err error) {
 		i++
 	}
 	start := i
-	for i < len(s) && class[s[i]]&classValue != 0 {
-		i++
-	}
+	i += valueLen(s[i:])
 	if i+1 >= len(s) || s[i] != '\r' || s[i+1] != '\n' {
 		if i < len(s) && (s[i] == '\r' || s[i] == '\n') {
 			return "", "", "", errLineEnd
@@ -174,6 +174,24 @@ func splitField(s string) (name, value, rest string, err error) {
 		end--
 	}
 	return name, s[start:end], s[i+2:], nil
+}
+
+// valueLen returns how many bytes of s may stand in a field value. It looks at eight at a time: a byte
+// below 0x20 or equal to 0x7f, which includes the tab, has the loop look closer.
+func valueLen(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		v := *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
+		del := v ^ ones*0x7f
+		if ((v-ones*0x20)&^v|(del-ones)&^del)&highs != 0 {
+			break
+		}
+	}
+	for i < len(s) && class[s[i]]&classValue != 0 {
+		i++
+	}
+	return i
 }
 
 // connectionField marks the fields that concern one connection only (RFC 9110, section 7.6.1) and those

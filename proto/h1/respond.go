@@ -39,7 +39,9 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	if bodiless(x.Request.Method, r.Status) {
 		aw.left = 0
 	}
-	w.out = w.appendHead(w.out[:0], x, aw)
+	buf := outputs.Get().(*[outSize]byte)
+	defer outputs.Put(buf)
+	w.out = w.appendHead(buf[:0], x, aw)
 	w.conn.SetWriteDeadline(max(x.Timing.Start, x.Timing.FirstByte) + int64(floorWindow))
 	if body == nil || aw.left == 0 {
 		if body != nil {
@@ -57,6 +59,12 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	}
 	return err
 }
+
+// outputs are where heads and small bodies are put together. They are not part of a work: the one just
+// used is in the processor's cache.
+var outputs = sync.Pool{New: func() any { return new([outSize]byte) }}
+
+const outSize = 8 << 10
 
 // answerFault answers with what went wrong where the body failed before a byte of the answer had left.
 func (w *work) answerFault(x *weir.Exchange, err error) error {

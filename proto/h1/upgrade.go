@@ -56,7 +56,7 @@ func (w *work) upgrade(x *weir.Exchange) error {
 		x.Fail(&weir.Fault{Op: "upgrade", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errUpgrade})
 		return w.writeAnswer(x)
 	}
-	w.out = appendResponseHead(w.out[:0], 101, &x.Response.Header)
+	w.out = appendResponseHead(nil, 101, &x.Response.Header)
 	w.out = append(w.out, "Connection: Upgrade\r\nUpgrade: "...)
 	w.out = append(w.out, x.Request.Upgrade...)
 	w.out = append(w.out, "\r\n\r\n"...)

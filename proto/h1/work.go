@@ -66,9 +66,7 @@ func (w *work) release() {
 	if cap(w.x.Scratch) > keepScratch {
 		w.x.Scratch = nil
 	}
-	if cap(w.out) > keepScratch {
-		w.out = nil
-	}
+	w.out = nil
 }
 
 // keepScratch is how large an output buffer is kept for the next exchange.
@@ -187,9 +185,8 @@ func (w *work) Inform(status int, h *weir.Header) error {
 	if w.x.Request.Protocol == "HTTP/1.0" || w.answered {
 		return nil
 	}
-	w.out = appendResponseHead(w.out[:0], status, h)
-	w.out = append(w.out, "\r\n"...)
-	_, err := w.conn.Write(w.out)
+	out := appendResponseHead(make([]byte, 0, 512), status, h)
+	_, err := w.conn.Write(append(out, "\r\n"...))
 	return err
 }
 
@@ -203,5 +200,7 @@ func (w *work) Reset(*weir.Fault) {
 // Watch implements weir.Stream.
 func (w *work) Watch(c weir.Canceler) { w.conn.watch(c) }
 
-var _ weir.Stream = (*work)(nil)
-var _ io.Writer = (*answerWriter)(nil)
+var (
+	_ weir.Stream = (*work)(nil)
+	_ io.Writer   = (*answerWriter)(nil)
+)

@@ -87,7 +87,7 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if connectionField[f.ID] || !clean(f.Value) || f.ID == 0 && !all(f.Name, classToken) {
+		if !f.Wire && (connectionField[f.ID] || !clean(f.Value) || !all(f.Name, classToken)) {
 			continue
 		}
 		dst = append(dst, f.Name...)
@@ -100,12 +100,7 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 
 // clean reports whether s has no control character but the tab.
 func clean(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if class[s[i]]&classValue == 0 {
-			return false
-		}
-	}
-	return true
+	return valueLen(s) == len(s)
 }
 
 func appendChunkSize(dst []byte, n int) []byte {
