@@ -114,7 +114,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved in
 
 // fill moves up to ask bytes from the socket into the empty pipe; 0: the end.
 func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
-	for {
+	for waited := false; ; waited = true {
 		if err := s.broken(); err != nil {
 			return 0, err
 		}
@@ -125,7 +125,9 @@ func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
 			s.drained = false
 			return n, nil
 		case e == syscall.EAGAIN:
-			s.SetReadDeadline(after(stall))
+			if !waited {
+				s.SetReadDeadline(after(stall))
+			}
 			if err := s.waitRead(); err != nil {
 				return 0, err
 			}
@@ -137,7 +139,7 @@ func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
 
 // drain moves n bytes from the pipe into the socket.
 func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
-	for n > 0 {
+	for waited := false; n > 0; {
 		if err := s.broken(); err != nil {
 			return err
 		}
@@ -146,8 +148,12 @@ func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
 		switch {
 		case e == 0:
 			n -= m
+			waited = false
 		case e == syscall.EAGAIN:
-			s.SetWriteDeadline(after(stall))
+			if !waited {
+				s.SetWriteDeadline(after(stall))
+			}
+			waited = true
 			if err := s.wr.wait(s.writeStop); err != nil {
 				return err
 			}
