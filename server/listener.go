@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,7 +77,7 @@ func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
 	default: // connections know the listener by its name, and so do routes
 		protocol.Configure(c)
 		protocol.Drain()
-		l.retired = append(l.retired, protocol)
+		l.retired = append(slices.DeleteFunc(l.retired, func(p *h1.Server) bool { return p.Open() == 0 }), protocol)
 		protocol = h1.NewServer(c)
 	}
 	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, protocol: protocol})
@@ -139,9 +140,10 @@ func (l *listener) drain() {
 
 // closeConns breaks off all connections.
 func (l *listener) closeConns() {
-	for _, p := range append(l.retired, l.settings.Load().protocol) {
+	for _, p := range l.retired {
 		p.Close()
 	}
+	l.settings.Load().protocol.Close()
 }
 
 // removeSocket removes the file of a unix socket that is ours.

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 )
@@ -26,7 +26,7 @@ func (Notify) Status(status string) { notify("STATUS=" + status) }
 func notify(lines ...string) {
 	text := ""
 	for _, l := range lines {
-		text += fmt.Sprintln(l)
+		text += strings.TrimSuffix(l, "\n") + "\n"
 	}
 	daemon.SdNotify(false, text) // nobody to tell that it went wrong
 }

@@ -72,7 +72,8 @@ func become(uid, gid int, groups []int) error {
 	return os.NewSyscallError("setuid", syscall.Setuid(uid))
 }
 
-// keepCapabilities has the threads keep their permitted capabilities when their user changes.
+// keepCapabilities has the threads keep their permitted capabilities when their user changes. It can't where C
+// code is linked in (a build with cgo, such as the race detector's), whose threads Go does not know.
 func keepCapabilities() bool {
 	_, _, e := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_KEEPCAPS, 1, 0, 0, 0, 0)
 	return e == 0
