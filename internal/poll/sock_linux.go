@@ -83,18 +83,13 @@ func (s *sock) TryRead(p []byte) (int, error) {
 
 // WaitReadable asks the kernel only where the last read does not say already that there is nothing.
 func (s *sock) WaitReadable() error {
-	for {
-		if err := s.broken(); err != nil {
-			return err
-		}
-		if !s.drained || s.hup.Load() || s.rd.isReady() {
-			return nil
-		}
-		if err := s.waitRead(); err != nil {
-			return err
-		}
+	if err := s.broken(); err != nil {
+		return err
+	}
+	if !s.drained || s.hup.Load() || s.rd.isReady() {
 		return nil
 	}
+	return s.waitRead()
 }
 
 func (s *sock) waitRead() error {

@@ -104,10 +104,10 @@ var (
 	errFold     = errors.New("folded field line")
 	errLength   = errors.New("malformed or repeated Content-Length")
 	errBoth     = errors.New("both Content-Length and Transfer-Encoding")
-	errCoding   = errors.New("Transfer-Encoding is not exactly \"chunked\"")
+	errCoding   = errors.New("field Transfer-Encoding is not exactly \"chunked\"")
 	errTooMany  = errors.New("too many fields")
-	errHost     = errors.New("Host is missing, repeated or malformed")
-	errConnName = errors.New("Connection names a field that is not the connection's")
+	errHost     = errors.New("field Host is missing, repeated or malformed")
+	errConnName = errors.New("field Connection names one that is not the connection's")
 )
 
 // A fieldError is why a field section was refused.

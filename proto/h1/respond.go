@@ -137,7 +137,6 @@ type answerWriter struct {
 	left    int64 // of a body of known length; -1: unknown
 	chunked bool
 	sent    bool // something has left
-	floor   floor
 }
 
 // copy writes all of body.
