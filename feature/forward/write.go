@@ -1,0 +1,189 @@
+package forward
+
+import (
+	"fmt"
+	"strings"
+
+	"weir"
+)
+
+const fieldPort = "X-Forwarded-Port"
+
+type writer struct {
+	next   weir.Handler
+	mode   Mode
+	port   bool
+	host   *weir.Template // nil: the client's
+	naming                // Via
+}
+
+// New returns the middleware that makes a request ready for the next hop. A field of the family that is there
+// already and that no trusted proxy has sent was set by the configuration, and stays as it is.
+func New(cfg Config) (weir.Middleware, error) {
+	if cfg.Mode > Off {
+		return nil, errMode(cfg.Mode)
+	}
+	w := writer{mode: cfg.Mode, port: cfg.Port}
+	var err error
+	if w.naming, err = newNaming(cfg.Pseudonym, cfg.Loops); err != nil {
+		return nil, err
+	}
+	if cfg.Host != "" && cfg.Host != "pass" {
+		if w.host, err = weir.ParseTemplate(cfg.Host); err != nil {
+			return nil, fmt.Errorf("host %q: %w", cfg.Host, err)
+		}
+	}
+	return func(next weir.Handler) weir.Handler {
+		mine := w
+		mine.next = next
+		return &mine
+	}, nil
+}
+
+func errMode(m Mode) error { return fmt.Errorf("forward mode %d is not known", m) }
+
+// ServeExchange implements weir.Handler.
+func (w *writer) ServeExchange(x *weir.Exchange) error {
+	if w.name != "" {
+		if err := w.sign(x); err != nil {
+			return err
+		}
+	}
+	switch w.mode {
+	case XForwarded:
+		w.writeX(x)
+		x.Request.Header.DelKnown(weir.FieldForwarded)
+	case RFC7239:
+		writeForwarded(x)
+		dropX(&x.Request.Header)
+	case Both:
+		w.writeX(x)
+		writeForwarded(x)
+	}
+	if w.host == nil {
+		return w.next.ServeExchange(x)
+	}
+	return w.serveAs(x)
+}
+
+// writeX writes X-Forwarded-For, -Proto and -Host. One look at the header decides what is there.
+func (w *writer) writeX(x *weir.Exchange) {
+	h := &x.Request.Header
+	var hasFor, hasProto, hasHost bool
+	fields := h.Fields()
+	for i := range fields {
+		switch fields[i].ID {
+		case weir.FieldXForwardedFor:
+			hasFor = true
+		case weir.FieldXForwardedProto:
+			hasProto = true
+		case weir.FieldXForwardedHost:
+			hasHost = true
+		}
+	}
+	switch {
+	case !hasFor:
+		add(h, weir.FieldXForwardedFor, way(x))
+	case x.Conn.Trusted && x.Conn.RemoteIP != "":
+		h.SetKnown(weir.FieldXForwardedFor, h.Known(weir.FieldXForwardedFor)+", "+x.Conn.RemoteIP)
+	}
+	if !hasProto {
+		add(h, weir.FieldXForwardedProto, x.Request.Scheme)
+	}
+	if !hasHost {
+		add(h, weir.FieldXForwardedHost, x.Request.Authority)
+	}
+	if w.port {
+		writePort(x)
+	}
+}
+
+// add appends a field whose value is known to be fit for a head: an address, a scheme, or an authority that
+// a protocol has checked.
+func add(h *weir.Header, id weir.FieldID, value string) {
+	if value != "" {
+		h.AddField(weir.Field{Name: id.String(), Value: value, ID: id, Wire: true})
+	}
+}
+
+// way is the list of addresses that a request without X-Forwarded-For has come from.
+func way(x *weir.Exchange) string {
+	switch {
+	case x.ClientIP == x.Conn.RemoteIP, x.Conn.RemoteIP == "":
+		return x.ClientIP
+	case x.ClientIP == "":
+		return x.Conn.RemoteIP
+	}
+	return x.ClientIP + ", " + x.Conn.RemoteIP
+}
+
+// writePort writes the port that the client has asked for.
+func writePort(x *weir.Exchange) {
+	h := &x.Request.Header
+	if _, ok := h.Lookup(fieldPort); ok {
+		return
+	}
+	host := x.Request.Authority
+	if h, ok := x.Request.Header.LookupKnown(weir.FieldXForwardedHost); ok {
+		host = h
+	}
+	port := "80"
+	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && isPort(host[colon+1:]) {
+		port = host[colon+1:]
+	} else if x.Request.Scheme == "https" {
+		port = "443"
+	}
+	h.Add(fieldPort, port)
+}
+
+// dropX removes X-Forwarded-For, -Proto and -Host, which Forwarded says as well.
+func dropX(h *weir.Header) {
+	h.DelFunc(func(f *weir.Field) bool {
+		return f.ID == weir.FieldXForwardedFor || f.ID == weir.FieldXForwardedProto || f.ID == weir.FieldXForwardedHost
+	})
+}
+
+// writeForwarded adds an element for the hop that has reached weir, and before it, where a trusted proxy has
+// told of the client in the other family, one for the client.
+func writeForwarded(x *weir.Exchange) {
+	h := &x.Request.Header
+	before, told := joined(h, weir.FieldForwarded)
+	if told && !x.Conn.Trusted {
+		return
+	}
+	b := append(x.Scratch[:0], before...)
+	if told {
+		b = append(b, ", "...)
+	} else if x.ClientIP != x.Conn.RemoteIP {
+		host := h.Known(weir.FieldXForwardedHost)
+		if host == "" {
+			host = x.Request.Authority
+		}
+		b = append(appendElement(b, x.ClientIP, host, x.Request.Scheme), ", "...)
+	}
+	b = appendElement(b, x.Conn.RemoteIP, x.Request.Authority, x.Conn.Scheme())
+	x.Scratch = b
+	h.SetKnown(weir.FieldForwarded, string(b))
+}
+
+// appendElement appends one element of Forwarded.
+func appendElement(b []byte, ip, host, proto string) []byte {
+	b = append(b, "for="...)
+	switch {
+	case ip == "":
+		b = append(b, "unknown"...)
+	case strings.IndexByte(ip, ':') >= 0:
+		b = append(append(append(b, `"[`...), ip...), `]"`...)
+	default:
+		b = append(b, ip...)
+	}
+	if host != "" {
+		b = append(b, ";host="...)
+		if isToken(host) {
+			b = append(b, host...)
+		} else {
+			b = append(append(append(b, '"'), host...), '"')
+		}
+	}
+	return append(append(b, ";proto="...), proto...)
+}
