@@ -1,0 +1,112 @@
+package upstream
+
+import (
+	"sync/atomic"
+	"time"
+
+	"weir"
+)
+
+// A server is one member of a pool: an endpoint, which balancers see, and what is known of the
+// machine behind it. It is handed from a pool to its successor where its description is the same.
+// Where only the description has changed (its weight, say), there is a new server with the old
+// one's condition, and the old one becomes a door to it.
+type server struct {
+	ep    *weir.Endpoint
+	spec  Server
+	cond  *condition
+	line  *carrier
+	queue *queue
+	limit atomic.Int64 // exchanges at a time; 0: no limit
+
+	// heir is the server that took over, nil mostly. Exchanges of the old one count there.
+	heir atomic.Pointer[server]
+}
+
+// A condition is what is known of a machine. It outlives pools.
+type condition struct {
+	// failures in a row under real requests, and when the first of them was.
+	failures atomic.Int32
+	since    atomic.Int64
+
+	// The rest is guarded by memory.mu.
+
+	health   verdict
+	eject    ejection
+	rampFrom int64 // when slow start began; 0: it is over, or there was none
+}
+
+// A carrier is a transport and who closes it.
+type carrier struct {
+	weir.Transport
+	key   string
+	owner *Pool // guarded by memory.mu
+}
+
+// A verdict is what active checks have found.
+type verdict struct {
+	known   bool // a check has been made
+	down    bool
+	row     int    // checks in a row that contradict the verdict
+	reason  string // of the last check that failed; "" after a good one
+	changed time.Time
+	checked int64 // when the last check ended, internal/clock
+}
+
+// An ejection is what real requests have brought upon a server.
+type ejection struct {
+	out   bool
+	until int64 // internal/clock
+	times int   // in short succession
+	total int
+	why   string
+	at    time.Time
+}
+
+// begin counts an exchange and returns the server that it counts at.
+func (s *server) begin() *server {
+	if h := s.heir.Load(); h != nil {
+		return s.inherit(h).begin()
+	}
+	s.ep.Active.Add(1)
+	return s
+}
+
+// end is the end of an exchange.
+func (s *server) end() {
+	if h := s.heir.Load(); h != nil {
+		s.inherit(h).end()
+		return
+	}
+	s.ep.Active.Add(-1)
+	if s.queue.waiting.Load() > 0 {
+		s.queue.freed(s)
+	}
+}
+
+// inherit moves what still counts here to h.
+func (s *server) inherit(h *server) *server {
+	if n := s.ep.Active.Swap(0); n != 0 {
+		h.ep.Active.Add(n)
+	}
+	return h
+}
+
+// EndExchange implements weir.Ender.
+func (s *server) EndExchange(*weir.Exchange) { s.end() }
+
+// tryBegin is begin where the server has room.
+func (s *server) tryBegin() (*server, bool) {
+	if h := s.heir.Load(); h != nil {
+		return s.inherit(h).tryBegin()
+	}
+	limit := s.limit.Load()
+	if n := s.ep.Active.Add(1); limit > 0 && n > limit {
+		s.ep.Active.Add(-1)
+		return nil, false
+	}
+	return s, true
+}
+
+// inService reports whether the server may be asked. memory.mu is held.
+func (c *condition) inService() bool { return !c.health.down && !c.eject.out }
