@@ -1,7 +1,12 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // Severity says how bad a diagnostic is.
@@ -14,15 +19,33 @@ const (
 	Note                    // what follows from an error elsewhere
 )
 
-// A Diagnostic is one thing that is to be said of a configuration.
+// String returns "error", "warning" or "note".
+func (s Severity) String() string {
+	return [...]string{"error", "warning", "note"}[s]
+}
+
+// A Diagnostic is one thing that is to be said of a configuration. Texts are in lower case, without a
+// full stop; what may be secret is never quoted in them.
 type Diagnostic struct {
 	Severity Severity
 	Pos      Pos
-	Width    int    // bytes that are marked from Pos on; at least 1 where there is a Line
-	Summary  string // `unknown attribute "retires" in upstream "shop"`
+	Width    int    // characters that are marked from Pos on
+	Summary  string // `upstream "shop": unknown attribute "retires"`
 	Detail   string // what is allowed; may be empty
-	Hint     string // `did you mean "retries"?`; may be empty
-	Line     string // the line as it is written, without what may be secret
+	Hint     string // `did you mean "retry"?`; may be empty
+	Line     string // the line as it is written, without what may be secret; may be empty
+}
+
+// String returns the summary with its place: `weir.hcl:12:3: error: ...`.
+func (d Diagnostic) String() string {
+	place := d.Pos.String()
+	if d.Pos.Column > 0 {
+		place += fmt.Sprintf(":%d", d.Pos.Column)
+	}
+	if place != "" {
+		place += ": "
+	}
+	return place + d.Severity.String() + ": " + d.Summary
 }
 
 // Diagnostics are all that is to be said, in the order of files and lines.
@@ -30,27 +53,103 @@ type Diagnostics []Diagnostic
 
 // HasErrors reports whether one of them is an Error.
 func (d Diagnostics) HasErrors() bool {
+	return slices.ContainsFunc(d, func(d Diagnostic) bool { return d.Severity == Error })
+}
+
+// Error returns the first error's place and summary, and how many more there are.
+func (d Diagnostics) Error() string {
+	var first string
+	more := -1
 	for i := range d {
-		if d[i].Severity == Error {
-			return true
+		if d[i].Severity != Error {
+			continue
+		}
+		if more++; more == 0 {
+			first = d[i].String()
 		}
 	}
-	return false
+	if more > 0 {
+		return fmt.Sprintf("%s (and %d more)", first, more)
+	}
+	return first
 }
 
-// Write writes them as a compiler does: place, severity and summary, the line with a caret below, what
-// is allowed. Colours are for terminals.
+// Write writes them as a compiler does: place, severity and summary, the line with a mark below, what
+// is allowed, and what may have been meant. Colours are for terminals.
 func (d Diagnostics) Write(w io.Writer, color bool) error {
-	return nil
+	var b strings.Builder
+	for i := range d {
+		d[i].write(&b, paint(color))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// Load reads the file and all that it includes. A name that ends in .json is read as JSON. The Config
-// is nil where nothing of it can be used; where it is not and the diagnostics have errors, it can be
-// started in part.
-func Load(path string) (*Config, Diagnostics) { return nil, nil }
+// A paint says whether there are colours.
+type paint bool
 
-// Parse is Load with the text of the main file at hand; includes are read relative to its name.
-func Parse(name string, src []byte) (*Config, Diagnostics) { return nil, nil }
+func (p paint) in(code, s string) string {
+	if !p || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
 
-// Format returns the text in its canonical form, comments kept. Text that cannot be parsed is refused.
-func Format(name string, src []byte) ([]byte, Diagnostics) { return src, nil }
+func (d *Diagnostic) write(b *strings.Builder, p paint) {
+	code := [...]string{"1;31", "1;33", "1;36"}[d.Severity]
+	head := d.String()
+	place, rest, _ := strings.Cut(head, d.Severity.String()+": ")
+	b.WriteString(p.in("1", place) + p.in(code, d.Severity.String()+":") + " " + rest + "\n")
+	if d.Line != "" {
+		number := fmt.Sprintf("%5d", d.Pos.Line)
+		b.WriteString(p.in("2", number+" | ") + d.Line + "\n")
+		b.WriteString(p.in("2", "      | ") + p.in(code, d.mark()) + "\n")
+	}
+	if d.Detail != "" {
+		b.WriteString("  " + d.Detail + "\n")
+	}
+	if d.Hint != "" {
+		b.WriteString("  " + p.in("1", d.Hint) + "\n")
+	}
+}
+
+// mark is what stands below the line: blanks up to the column, tabs kept, and a caret.
+func (d *Diagnostic) mark() string {
+	var b strings.Builder
+	column := 1
+	for _, c := range d.Line {
+		if column >= d.Pos.Column {
+			break
+		}
+		if c != '\t' {
+			c = ' '
+		}
+		b.WriteRune(c)
+		column++
+	}
+	width := min(d.Width, utf8.RuneCountInString(d.Line)-column+1)
+	return b.String() + "^" + strings.Repeat("~", max(width-1, 0))
+}
+
+// sorted puts them in the order of files, as given, and lines.
+func (d Diagnostics) sorted(files []string) Diagnostics {
+	slices.SortStableFunc(d, func(a, b Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(files, a.Pos.File), slices.Index(files, b.Pos.File)),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+		)
+	})
+	return d
+}
+
+// errors are those of them that are errors.
+func (d Diagnostics) errors() Diagnostics {
+	var out Diagnostics
+	for i := range d {
+		if d[i].Severity == Error {
+			out = append(out, d[i])
+		}
+	}
+	return out
+}

@@ -25,8 +25,10 @@ type Config struct {
 	User           string         // to become after binding; "": stay who we are
 	Grace          time.Duration  // how long draining may take; default 30s
 	Watch          bool           // reload when a file changes
-	Via            string         // weir's name in Via; default "weir"
+	Pseudonym      string         // weir's name in Via, at least 8 characters; "": one that assembly chooses
 	TrustedProxies []netip.Prefix // whose forwarding fields are believed
+	TrustedFields  string         // which of them: ForwardedX (also Forwarded where there is none of them), ForwardedRFC7239, ForwardedBoth, ForwardedOff; default ForwardedX
+	TrustedHost    bool           // X-Forwarded-Host of a trusted proxy decides on the site
 
 	Listeners []*Listener // those that are usable
 	Upstreams []*Upstream // those that are usable; also those that routes name by an address
@@ -92,7 +94,9 @@ type ListenerLimits struct {
 // An Admin says where the API, the metrics and the dashboard are.
 type Admin struct {
 	Pos    Pos
-	Listen string // a loopback address or "unix:/..."; default "127.0.0.1:9180"
+	Listen string // "127.0.0.1:9180" (the default), "[::1]:9180", ":9180"
+	Users  string // path of an htpasswd file; set where Listen is not loopback; made absolute
+	Socket string // path of a unix socket for the command line; ""; none
 }
 
 // EventLog is the name of the log of what happens to weir itself; every other log is an access log.
@@ -102,15 +106,18 @@ const EventLog = "events"
 type Log struct {
 	Name   string // EventLog: events; all others: exchanges
 	Pos    Pos
-	To     string // "stdout", "stderr", "syslog", "syslog://host:514", or a file's path
+	To     string // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or a file's path
 	Format string // "json", "combined", "common", or a template; of events "json" or "text"
 	Level  string // of events only: "debug", "info", "warn", "error"; default "info"
-	Rotate *Rotate
+	Rotate Rotate // of files
+	Sample float64 // share of the exchanges that went well which are logged, above 0 to 1; 0: all
+	Status string // which statuses are logged: "404,5xx"; "": all
+	Buffer int // bytes held for a slow sink; default 4 MiB
 }
 
 // A Rotate says when a log's file is put aside and how many old ones are kept.
 type Rotate struct {
-	Size int64         // bytes; default 100 MB
+	Size int64         // bytes; 0: whatever its size
 	Age  time.Duration // 0: whatever its age
 	Keep int           // old files; default 10
 }

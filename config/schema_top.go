@@ -1,0 +1,135 @@
+package config
+
+// language is the table of the whole language: what may stand at the top of a file.
+func language() *block {
+	return &block{
+		doc: "What stands at the top of a file.",
+		example: `trusted_proxies = ["10.0.0.0/8"]
+include         = ["sites/*.hcl"]
+
+listener "http" {
+  address = ":80"
+}
+
+upstream "shop" {
+  server "10.0.0.11:8080" {}
+  server "10.0.0.12:8080" {}
+}
+
+site "shop.example.com" {
+  route "/*" {
+    proxy = upstream.shop
+  }
+}`,
+		attrs: []attr{
+			{name: "state_dir", kind: text, def: "/var/lib/weir", doc: "The folder for what weir keeps between runs."},
+			{name: "user", kind: text, doc: "The user to become once all listeners are open; without it weir stays who it is."},
+			{name: "grace", kind: duration, def: "30s", doc: "How long exchanges under way may take to end when weir stops or a listener goes."},
+			{name: "watch", kind: boolean, def: "false", doc: "Reload when one of the files changes."},
+			{name: "via", kind: text, def: "weir", doc: "The name that weir gives itself in Via, and knows a loop by."},
+			{name: "trusted_proxies", kind: networks, laterOf: []string{"cloudflare", "cloudfront", "fastly", "akamai", "google"}, doc: "Networks of proxies whose X-Forwarded-For and Forwarded are believed; without it nobody's are."},
+			{name: "include", kind: texts, example: `["sites/*.hcl"]`, doc: "Further files, as patterns relative to the folder of this one; all files together are one configuration."},
+		},
+		blocks: []*block{
+			listenerBlock(),
+			upstreamBlock(),
+			policyBlock(),
+			siteBlock(),
+			adminBlock(),
+			logBlock(),
+			laterBlock("acme", "How certificates are obtained."),
+			laterBlock("egress", "The addresses and proxies that connections to servers leave by."),
+			laterBlock("cache", "A store of answers."),
+			laterBlock("geo", "Where addresses are on the map."),
+			laterBlock("stream", "TCP and UDP, relayed."),
+			laterBlock("ftp", "A gateway for FTP."),
+			laterBlock("privacy", "What logs, metrics and servers get to know of clients."),
+			laterBlock("tracing", "Where traces are sent."),
+			laterBlock("cluster", "Several machines as one."),
+		},
+	}
+}
+
+func listenerBlock() *block {
+	return &block{
+		name: "listener", label: "its name", many: true,
+		doc: "An address that weir accepts connections on.",
+		example: `listener "http" {
+  address = ":80"
+  timeouts {
+    header = "10s"
+    idle   = "3m"
+  }
+}`,
+		attrs: []attr{
+			{name: "address", kind: text, required: true, example: `":80"`, doc: `Where to listen: ":80" for every address of the machine, "127.0.0.1:8080", "[::1]:80", or "unix:/run/weir.sock".`},
+			{name: "protocols", kind: texts, oneOf: []string{"h1"}, laterOf: []string{"h2", "h2c", "h3"}, defDoc: `["h1"]`, doc: "The versions of HTTP that are spoken."},
+			{name: "mode", kind: fileMode, defDoc: "as the umask says", doc: "The file mode of a unix socket."},
+			{name: "max_connections", kind: whole, min: 0, max: 1 << 30, defDoc: "no limit", doc: "How many connections may be open at one time; further ones are refused."},
+			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off"}, laterOf: []string{"optional", "required"}, doc: "Whether connections begin with the client's address in the PROXY protocol."},
+		},
+		blocks: []*block{
+			{
+				name: "timeouts", doc: "How long clients may take.",
+				attrs: []attr{
+					{name: "header", kind: duration, def: "10s", doc: "For a whole request head, from its first byte."},
+					{name: "idle", kind: duration, def: "3m", doc: "For the next request on a connection that is kept open."},
+					{name: "body_floor", kind: byteRate, def: "1KiB/s", doc: "How fast a body must move, either way: progress, not wall clock, ends a slow one."},
+					{name: "tunnel", kind: duration, def: "1h", doc: "For silence on an upgraded connection, such as a WebSocket."},
+				},
+			},
+			{
+				name: "limits", doc: "How big request heads may be.",
+				attrs: []attr{
+					{name: "line", kind: size, def: "8KiB", doc: "The request line."},
+					{name: "head", kind: size, def: "64KiB", doc: "The whole head."},
+					{name: "fields", kind: whole, min: 1, max: 10000, def: "100", doc: "The number of field lines."},
+					{name: "trailer", kind: size, def: "8KiB", doc: "The trailer section of a body."},
+				},
+			},
+			laterBlock("tls", "How connections are encrypted."),
+		},
+	}
+}
+
+func adminBlock() *block {
+	return &block{
+		name: "admin",
+		doc:  "The address for seeing and steering: metrics, status, reload.",
+		example: `admin {
+  listen = "127.0.0.1:9180"
+}`,
+		attrs: []attr{
+			{name: "listen", kind: text, def: "127.0.0.1:9180", doc: `A loopback address, or "unix:/run/weir-admin.sock".`},
+			laterAttr("users", "A file of names and password hashes, needed as soon as the address is not loopback."),
+		},
+	}
+}
+
+func logBlock() *block {
+	return &block{
+		name: "log", label: `its name; "events" is the log of what happens to weir itself, all others are access logs`, many: true,
+		doc: "A place that lines go to: one for each exchange, or, of the events, one for each thing that happens to weir.",
+		example: `log "access" {
+  to     = "/var/log/weir/access.log"
+  format = "json"
+  rotate {
+    size = "100MB"
+    keep = 10
+  }
+}`,
+		attrs: []attr{
+			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514", or the path of a file.`},
+			{name: "format", kind: template, def: "json", defDoc: `"json"; of the events "text"`, doc: `"json", "combined", "common", or a template such as "{client.ip} {status}"; of the events "text" or "json".`},
+			{name: "level", kind: text, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "Of the events alone: what is worth a line."},
+		},
+		blocks: []*block{{
+			name: "rotate", doc: "When the file is put aside, and how many old ones are kept.",
+			attrs: []attr{
+				{name: "size", kind: size, def: "100MB", doc: "How big the file may become."},
+				{name: "age", kind: duration, defDoc: "whatever its age", doc: "How old the file may become."},
+				{name: "keep", kind: whole, min: 0, max: 100000, def: "10", doc: "How many old files are kept."},
+			},
+		}},
+	}
+}
