@@ -34,7 +34,7 @@ type Config struct {
 	Upstreams []*Upstream // those that are usable; also those that routes name by an address
 	Sites     []*Site     // all, also those that are Broken
 	Logs      []*Log      // access logs and the event log
-	Admin     *Admin      // nil: none is written
+	Admin     *Admin      // nil: no admin block is written
 
 	Files           []string // every file that was read, the main one first; for watching
 	Folders         []string // folders in which include looks for files; for watching
@@ -106,13 +106,13 @@ const EventLog = "events"
 type Log struct {
 	Name   string // EventLog: events; all others: exchanges
 	Pos    Pos
-	To     string // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or a file's path
-	Format string // "json", "combined", "common", or a template; of events "json" or "text"
-	Level  string // of events only: "debug", "info", "warn", "error"; default "info"
-	Rotate Rotate // of files
+	To     string  // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or a file's path
+	Format string  // "json", "combined", "common", or a template; of events "json" or "text"
+	Level  string  // of events only: "debug", "info", "warn", "error"; default "info"
+	Rotate Rotate  // of files
 	Sample float64 // share of the exchanges that went well which are logged, above 0 to 1; 0: all
-	Status string // which statuses are logged: "404,5xx"; "": all
-	Buffer int // bytes held for a slow sink; default 4 MiB
+	Status string  // which statuses are logged: "404,5xx"; "": all
+	Buffer int     // bytes held for a slow sink; default 4 MiB
 }
 
 // A Rotate says when a log's file is put aside and how many old ones are kept.

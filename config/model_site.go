@@ -21,18 +21,20 @@ type Site struct {
 // Settings are what a site says for all its routes and each route may say for itself. In a Route they
 // are complete: the route's own before the site's, the site's before those of its policies.
 type Settings struct {
-	Allow, Deny []netip.Prefix // clients; deny wins within one level; an empty Allow lets everybody in
-	MaxBody     int64          // bytes of a request body; 0: no limit
-	Host        string         // template for the Host that servers see; "": as the upstream says
-	Timeouts    UpstreamTimeouts
-	Request     []Transform // in the order in which they are applied: policies, site, route
-	Response    []Transform // likewise
-	Errors      []ErrorPage // the first that fits wins: route, site, policies
-	RequestID   RequestID
-	Forwarded   string   // one of the constants below; default ForwardedX
-	HideVia     bool     // no Via on the way in
-	Logs        []string // names of access logs; nil: all of them
-	NoLog       bool     // to none
+	Allow, Deny    []string         // networks, addresses and files of them (made absolute); deny wins; an empty Allow lets everybody in
+	MaxBody        int64            // bytes of a request body; -1: no limit
+	Host           string           // template for the Host that servers see; "": as the upstream says; "pass"; HostServer
+	Timeouts       UpstreamTimeouts // zero: as the upstream says
+	Request        []Transform      // in the order in which they are applied: policies, site, route
+	Response       []Transform      // likewise
+	Errors         []ErrorPage      // at most one for each Status
+	ErrorsUpstream bool             // they also take the place of what servers answer
+	RequestID      *RequestID       // nil: there are no ids
+	Forwarded      string           // one of the constants below; default ForwardedX
+	ForwardedPort  bool             // also X-Forwarded-Port
+	Via            bool             // servers are told of weir in Via; default true
+	Logs           []string         // names of access logs; nil: all of them
+	NoLog          bool             // to none
 }
 
 // What is told to servers about the client, as Settings.Forwarded names it.
@@ -45,8 +47,11 @@ const (
 
 // A RequestID says where an exchange's id comes from and goes to.
 type RequestID struct {
-	Header string // field that carries it to servers and back to clients; "": there are no ids
-	Trust  bool   // an id that a trusted proxy sent is kept
+	Header string // field that carries it; default "X-Request-ID"
+	Accept string // whose id is taken over: "trusted" (the default), "anyone", "never"
+	Format string // "uuid" (the default) or "hex"
+	Hide   bool   // it does not go to servers
+	Return bool   // it goes back to the client, too
 }
 
 // A Field is a name and a template for its value.
@@ -54,31 +59,22 @@ type Field struct{ Name, Value string }
 
 // A Transform changes header fields, and of requests the query. Within one: Remove, Set, Add, Default.
 type Transform struct {
-	Pos     Pos
-	Remove  []string
-	Set     []Field
-	Add     []Field
-	Default []Field // set where there is none
-	Query   *QueryTransform
+	Pos         Pos
+	Remove      []string // names; a last "*" stands for any rest
+	Set         []Field
+	Add         []Field
+	Default     []Field  // set where there is none
+	QueryRemove []string // of requests, as Remove
+	QuerySet    []Field
 }
 
-// A QueryTransform changes the parameters of a request's query, in the same order as a Transform.
-type QueryTransform struct {
-	Remove  []string
-	Set     []Field
-	Add     []Field
-	Default []Field
-}
-
-// An ErrorPage is the body of failures.
+// An ErrorPage is what failures of some statuses are answered with.
 type ErrorPage struct {
-	Pos      Pos
-	Status   StatusRange // "404", "5xx"
-	File     string      // absolute, or relative to the folder of the configuration file it is written in; made absolute
-	Body     string      // template, where there is no File
-	Type     string      // media type; "": by the file's name, else text/html or text/plain
-	Reply    int         // the status that the client sees; 0: the same
-	Upstream bool        // also instead of what servers answer
+	Pos    Pos
+	Status string // "404", "5xx"
+	File   string // made absolute
+	Body   string // where there is no File
+	Type   string // media type; "": by the file's name, else text/html
 }
 
 // A Condition is a demand on the header fields, query parameters or cookies of one name, written as
@@ -111,15 +107,16 @@ type Route struct {
 	Redirect *Redirect
 }
 
-// A Rewrite changes what servers are asked for. At most one of To, Strip and Pattern is set; Prefix
-// may be added to the result of each.
+// A Rewrite changes what servers are asked for, in this order.
 type Rewrite struct {
-	Pos     Pos
-	To      string // template: path, and query if it has a "?"
-	Strip   string // prefix to take away
-	Prefix  string // template to put before
-	Pattern string // regular expression (RE2) over the path
-	Replace string // what its matches become; $1, ${name}
+	Pos         Pos
+	StripPrefix string // "/api": whole segments
+	Regex       string // RE2, searched in the path
+	Replace     string // what its matches become; $1, ${name}
+	To          string // template: path, and query if it has a "?"
+	AddPrefix   string
+	Prefix      bool // servers are told what was stripped, in X-Forwarded-Prefix; default true
+	Location    bool // what was stripped is put back into Location of answers; default true
 }
 
 // A Split spreads requests over upstreams.
@@ -137,23 +134,25 @@ type Weighted struct {
 
 // A Mirror is an upstream that gets a copy of requests; its answers are dropped.
 type Mirror struct {
-	Upstream string
-	Percent  int // default 100
+	Upstream   string
+	Sample     float64 // share of the requests, 0 to 1; default 1
+	MaxBody    int64   // requests with more content are not copied; default 64 KiB
+	Concurrent int     // copies under way at a time; default 64
 }
 
 // A Respond is a fixed answer.
 type Respond struct {
 	Status  int    // default 200
 	Body    string // template
-	File    string // instead of Body; made absolute
-	Type    string // media type; "": text/plain, or by the file's name
+	Type    string // media type; "": text/plain; charset=utf-8
 	Headers []Field
 }
 
 // A Redirect sends the client elsewhere.
 type Redirect struct {
-	To     string // template
-	Status int    // 301, 302, 303, 307, 308; default 308
+	To        string // template
+	Status    int    // 301, 302, 303, 307, 308; 0: 301 to GET and HEAD, 308 to all others
+	DropQuery bool   // the request's query is not kept; it never is where To has a "?"
 }
 
 // An Expect is a test of the configuration: what explaining the request must show.

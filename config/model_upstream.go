@@ -21,7 +21,7 @@ type Upstream struct {
 	Discover  *Discover // servers found by DNS, beside those that are written; may be nil
 
 	Balance   string // one of the constants; default RoundRobin
-	HashBy    string // template, with Hash and Maglev; default "{client.ip}"
+	HashBy    string // template, with Hash and Maglev; "": the client's address
 	Sticky    *Sticky
 	Health    *Health  // active checks; nil: none
 	Outlier   *Outlier // passive ejection; nil: none
@@ -32,7 +32,9 @@ type Upstream struct {
 	Keepalive     int           // idle connections that are kept for each server; default 128; 0: none
 	KeepaliveIdle time.Duration // how long one is kept; default 60s
 	Timeouts      UpstreamTimeouts
-	Host          string // template for the Host that servers see; "": as the client sent it
+	Refresh       Refresh       // of servers given by name
+	FirstLookup   time.Duration // how long requests wait for the very first addresses; default 5s
+	Host          string        // template for the Host that servers see; "": as the client sent it; HostServer
 }
 
 // UpstreamTimeouts bound how long a server may take. Zero in a Settings means: as the upstream says.
@@ -46,27 +48,32 @@ type UpstreamTimeouts struct {
 type Server struct {
 	Pos            Pos
 	Address        string // "10.0.0.11:8080", "name:80", "[::1]:80", "unix:/run/app.sock"
-	Weight         int    // default 1; 0: takes no new requests but sticky ones
+	Weight         int    // default 1
 	Backup         bool   // only asked where no other can be
 	MaxConnections int    // requests at one time; 0: as Queue.PerServer says
 }
 
+// HostServer as a Host means: the server's own address.
+const HostServer = "server"
+
 // A Discover names the DNS entry whose addresses are servers.
 type Discover struct {
-	Pos     Pos
-	Name    string        // "_http._tcp.example" asks for SRV, all else for A and AAAA
-	Port    int           // with A and AAAA; 0 with SRV
-	Server  string        // DNS server "127.0.0.1:53"; "": the system's
-	Refresh time.Duration // at the latest; 0: when the TTL ends
+	Pos  Pos
+	Name string // "_http._tcp.example" asks for SRV, "api.internal:8080" for A and AAAA
 }
+
+// A Refresh bounds the time between two look-ups of a name; the TTL decides between them.
+type Refresh struct{ Min, Max time.Duration } // default 5s and 5m
 
 // A Sticky keeps a client at its server by a cookie.
 type Sticky struct {
-	Cookie   string
+	Cookie   string        // default "weir_" and the upstream's name
 	Path     string        // default "/"
-	MaxAge   time.Duration // 0: a session's
+	Domain   string        // default: the host alone
+	TTL      time.Duration // 0: until the browser is closed
 	Secure   bool
-	SameSite string // "lax", "strict", "none" or ""
+	HTTPOnly bool   // default true
+	SameSite string // "Lax", "Strict", "None" or ""
 }
 
 // A Health is an active check.
@@ -76,11 +83,12 @@ type Health struct {
 	Method   string // default GET
 	Host     string // default: the server's address
 	Headers  []Field
-	Interval time.Duration // default 2s
-	Timeout  time.Duration // default 1s
+	Interval time.Duration // default 5s
+	Timeout  time.Duration // default 2s
 	Expect   []StatusRange // default 200-399
-	Rise     int           // good checks in a row that bring a server back; default 1
-	Fall     int           // bad checks in a row that take it out; default 2
+	Match    string        // must stand in the first 64 KiB of the content; "": anything will do
+	Rise     int           // good checks in a row that bring a server back; default 2
+	Fall     int           // bad checks in a row that take it out; default 3
 }
 
 // A StatusRange is an inclusive range of statuses.
@@ -96,15 +104,14 @@ type Outlier struct {
 
 // A Retry says how often another server is asked.
 type Retry struct {
-	Attempts int           // servers asked beyond the first; default 2; 0: none
-	Budget   int           // percent of requests that may be retries; default 20
-	On       []StatusRange // answers that count as failed, for requests that may be repeated; default none
-	Timeout  time.Duration // for each try up to the answer's head; 0: FirstByte alone
+	Attempts     int // servers asked for one request, the first one included; default 3; 1: no retries
+	Budget       int // percent of the requests of the last 10 s that may be retries; default 20
+	MinPerSecond int // retries always allowed; default 10
 }
 
 // A Queue bounds what servers are asked at one time.
 type Queue struct {
 	PerServer int           // requests at one server at one time; 0: no limit
-	Length    int           // requests that wait; default 0: none
-	Timeout   time.Duration // for waiting; default 1s
+	Length    int           // requests that wait; default 0: the surplus is refused at once
+	Timeout   time.Duration // for waiting; default 2s
 }
