@@ -1,0 +1,203 @@
+package observe
+
+import (
+	"strconv"
+	"sync/atomic"
+
+	"weir"
+)
+
+// bounds are the upper bounds of the histograms' buckets in nanoseconds. An array that nobody writes.
+var bounds = [...]int64{
+	100e3, 250e3, 500e3,
+	1e6, 2500e3, 5e6, 10e6, 25e6, 50e6, 100e6, 250e6, 500e6,
+	1e9, 2500e6, 5e9, 10e9, 30e9, 60e9,
+}
+
+func seconds(ns int64) float64 { return float64(ns) / 1e9 }
+
+// statusSlots gives each registered status a place, and the others of a class one together: a server
+// may answer what it likes and makes no more series.
+type statusSlots struct {
+	of     [600]uint8
+	labels []string
+	class  []uint8
+}
+
+func newStatusSlots() *statusSlots {
+	s := &statusSlots{labels: []string{"other"}, class: []uint8{0}}
+	for class := 1; class <= 5; class++ {
+		rest := s.add(strconv.Itoa(class)+"xx", class)
+		for code := class * 100; code < class*100+100; code++ {
+			s.of[code] = rest
+			if weir.StatusText(code) != "" {
+				s.of[code] = s.add(strconv.Itoa(code), class)
+			}
+		}
+	}
+	return s
+}
+
+func (s *statusSlots) add(label string, class int) uint8 {
+	s.labels = append(s.labels, label)
+	s.class = append(s.class, uint8(class))
+	return uint8(len(s.labels) - 1)
+}
+
+func (s *statusSlots) slot(status int) uint8 {
+	if uint(status) < uint(len(s.of)) {
+		return s.of[status]
+	}
+	return 0
+}
+
+// A meter counts the exchanges of one route. Each core has counters of its own, made when it first needs
+// them: so cores do not wait for each other's cache lines, and routes that nobody asks for cost nothing.
+type meter struct {
+	m      *Metrics
+	key    routeKey
+	labels string // as they stand in the exposition
+	cells  []atomic.Pointer[cells]
+}
+
+// cells are the counters of one meter and one core.
+type cells struct {
+	statuses  []atomic.Uint64 // by slot
+	causes    []atomic.Uint64 // by cause; that of CauseNone stays 0
+	durations histogram
+	firsts    histogram // time to the first byte of the server that answered
+	in, out   atomic.Uint64
+	retries   atomic.Uint64
+}
+
+type histogram struct {
+	buckets [len(bounds) + 1]atomic.Uint64
+	sum     atomic.Int64 // nanoseconds
+}
+
+func (h *histogram) observe(ns int64) {
+	i := 0
+	for i < len(bounds) && ns > bounds[i] {
+		i++
+	}
+	h.buckets[i].Add(1)
+	h.sum.Add(ns)
+}
+
+func (m *Metrics) meter(k routeKey) *meter {
+	return &meter{
+		m: m, key: k,
+		labels: labels("site", k.site, "route", k.route, "upstream", k.upstream),
+		cells:  make([]atomic.Pointer[cells], m.shards),
+	}
+}
+
+// Observe implements [weir.Observer]. Counters that would not change are not touched.
+func (r *meter) Observe(x *weir.Exchange) {
+	c := r.of(x.Conn.Shard)
+	status := x.Response.Status
+	c.statuses[r.m.slots.slot(status)].Add(1)
+	if x.Fault != nil {
+		c.causes[x.Fault.Cause].Add(1)
+	}
+	if status != 101 { // how long two sides talked says nothing of how fast the first answer was
+		c.durations.observe(x.Timing.End - x.Timing.Start)
+	}
+	if n := firstByte(x); n > 0 {
+		c.firsts.observe(n)
+	}
+	if x.BytesIn > 0 {
+		c.in.Add(uint64(x.BytesIn))
+	}
+	if x.BytesOut > 0 {
+		c.out.Add(uint64(x.BytesOut))
+	}
+	if x.Attempts > 1 {
+		c.retries.Add(uint64(x.Attempts - 1))
+	}
+}
+
+func (r *meter) of(shard int) *cells {
+	p := &r.cells[shard&(len(r.cells)-1)]
+	if c := p.Load(); c != nil {
+		return c
+	}
+	p.CompareAndSwap(nil, &cells{
+		statuses: make([]atomic.Uint64, len(r.m.slots.labels)),
+		causes:   make([]atomic.Uint64, len(r.m.causes)+1),
+	})
+	return p.Load()
+}
+
+func (r *meter) used() bool {
+	for i := range r.cells {
+		if r.cells[i].Load() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// sum adds up one counter over the cores.
+func (r *meter) sum(counter func(c *cells) *atomic.Uint64) (n uint64) {
+	for i := range r.cells {
+		if c := r.cells[i].Load(); c != nil {
+			n += counter(c).Load()
+		}
+	}
+	return n
+}
+
+// A tally is a histogram added up over the cores.
+type tally struct {
+	buckets [len(bounds) + 1]uint64
+	count   uint64
+	sum     int64
+}
+
+func (r *meter) tally(of func(c *cells) *histogram) (t tally) {
+	for i := range r.cells {
+		c := r.cells[i].Load()
+		if c == nil {
+			continue
+		}
+		h := of(c)
+		for j := range h.buckets {
+			n := h.buckets[j].Load()
+			t.buckets[j] += n
+			t.count += n
+		}
+		t.sum += h.sum.Load()
+	}
+	return t
+}
+
+func durationsOf(c *cells) *histogram { return &c.durations }
+func firstsOf(c *cells) *histogram    { return &c.firsts }
+
+// faults is the number of exchanges whose outcome was not "ok".
+func (r *meter) faults() (n uint64) {
+	for _, cause := range r.m.causes {
+		n += r.sum(func(c *cells) *atomic.Uint64 { return &c.causes[cause] })
+	}
+	return n
+}
+
+// addTo adds r's counts to t.
+func (r *meter) addTo(t *Traffic) {
+	for i, class := range r.m.slots.class {
+		n := r.sum(func(c *cells) *atomic.Uint64 { return &c.statuses[i] })
+		t.Exchanges += n
+		t.Classes[class] += n
+	}
+	t.Faults += r.faults()
+	t.Retries += r.sum(func(c *cells) *atomic.Uint64 { return &c.retries })
+	t.BytesIn += r.sum(func(c *cells) *atomic.Uint64 { return &c.in })
+	t.BytesOut += r.sum(func(c *cells) *atomic.Uint64 { return &c.out })
+	if t.Buckets == nil || len(t.Buckets) < len(bounds)+1 {
+		t.Buckets = make([]uint64, len(bounds)+1)
+	}
+	for i, n := range r.tally(durationsOf).buckets {
+		t.Buckets[i] += n
+	}
+}
