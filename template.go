@@ -192,6 +192,24 @@ func (p *part) append(dst []byte, x *Exchange) []byte {
 	return append(dst, s...)
 }
 
+// AppendEscaped is Append with escape appending the value of each placeholder in place of the value itself.
+func (t *Template) AppendEscaped(dst []byte, x *Exchange, escape func(dst []byte, value string) []byte) []byte {
+	for i := range t.parts {
+		p := &t.parts[i]
+		if p.value == nil {
+			dst = append(dst, p.text...)
+			continue
+		}
+		from := len(dst)
+		built, s := p.value(dst, x, &p.arg)
+		if len(built) > from {
+			s = string(built[from:]) + s
+		}
+		dst = escape(built[:from], s)
+	}
+	return dst
+}
+
 // String returns the text for x; it does not allocate where the template is constant or one
 // placeholder alone whose value is a text already (a field, the path, ...; not a number, a part of
 // the query that has to be decoded, or a host in capitals).

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // Notes for the log about a trusted proxy that can't be understood.
@@ -165,7 +166,7 @@ func (b *believer) believeHost(x *weir.Exchange, hop int) {
 
 func (b *believer) setHost(x *weir.Exchange, host string) {
 	h := &x.Request.Header
-	if !isAuthority(host) {
+	if !syntax.IsAuthority(host) {
 		x.Note = noteHost
 		h.DelKnown(weir.FieldXForwardedHost)
 		return
@@ -189,7 +190,7 @@ func believeRest(x *weir.Exchange) {
 	if h.HasKnown(weir.FieldXRealIP) {
 		h.SetKnown(weir.FieldXRealIP, x.ClientIP)
 	}
-	if p, ok := h.Lookup(fieldPort); ok && !isPort(p) {
+	if p, ok := h.Lookup(fieldPort); ok && !syntax.IsPort(p) {
 		h.Del(fieldPort)
 	}
 }

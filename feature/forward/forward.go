@@ -74,7 +74,8 @@ type Config struct {
 	Port bool
 	// Host is what the server gets as Host: "" or "pass" for the client's, or a template. For the server's own
 	// address see [ServerHost].
-	Host string
+	Host   string
+	Params []string // names that a template may use besides weir.Placeholders: those of the route's pattern
 	// Pseudonym names this process in Via: a random token, at least 8 characters long, that tells nothing and
 	// that weir meets again only in a loop. "": no Via is written and no loop is recognised.
 	Pseudonym string

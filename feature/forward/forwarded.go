@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // An element is what one proxy says in Forwarded (RFC 7239, section 4). Values are without quotes.
@@ -90,7 +91,7 @@ func escaped(before string) bool {
 func parseElement(s string) (e element, ok bool) {
 	for {
 		name, rest, found := strings.Cut(s, "=")
-		if !found || !isToken(name) {
+		if !found || !syntax.IsToken(name) {
 			return e, false
 		}
 		value, rest, ok := cutValue(rest)
@@ -145,5 +146,5 @@ func cutValue(s string) (value, rest string, ok bool) {
 		end = len(s)
 	}
 	// A bare address with a port is no token, but common.
-	return s[:end], s[end:], isToken(strings.ReplaceAll(s[:end], ":", ""))
+	return s[:end], s[end:], syntax.IsToken(strings.ReplaceAll(s[:end], ":", ""))
 }

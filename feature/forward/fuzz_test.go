@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // FuzzFor: whatever a list holds, its client is the last address that is not trusted, or trusted ones alone
@@ -70,7 +71,7 @@ func FuzzForwardedAlone(f *testing.F) {
 		if err := b.ServeExchange(x); err != nil {
 			t.Fatal(err)
 		}
-		if x.ClientIP != x.Client.String() || !isAuthority(x.Request.Authority) || schemeOf(x.Request.Scheme) != x.Request.Scheme {
+		if x.ClientIP != x.Client.String() || !syntax.IsAuthority(x.Request.Authority) || schemeOf(x.Request.Scheme) != x.Request.Scheme {
 			t.Fatalf("%q: client %q, host %q, scheme %q", value, x.ClientIP, x.Request.Authority, x.Request.Scheme)
 		}
 	})

@@ -4,13 +4,14 @@ import (
 	"fmt"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // serveAs asks next with another host. The exchange gets its own back: logs tell what the client asked for.
 func (w *writer) serveAs(x *weir.Exchange) error {
 	own := x.Request.Authority
 	host := w.host.String(x)
-	if !isAuthority(host) {
+	if !syntax.IsAuthority(host) {
 		return weir.Refuse(weir.CauseRequestHost, fmt.Sprintf("forward: host %q made of %q", host, own))
 	}
 	x.Request.Authority = host
@@ -26,7 +27,7 @@ type hostTransport struct {
 
 // ServerHost returns t sending host instead of the client's Host: for a server that answers to its own name.
 func ServerHost(t weir.Transport, host string) (weir.Transport, error) {
-	if !isAuthority(host) {
+	if !syntax.IsAuthority(host) {
 		return nil, fmt.Errorf("host %q is no host name or address", host)
 	}
 	return &hostTransport{t, host}, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // A naming writes Via and recognises itself in it.
@@ -18,7 +19,7 @@ func newNaming(pseudonym string, loops int) (naming, error) {
 	if pseudonym == "" {
 		return naming{}, nil
 	}
-	if len(pseudonym) < 8 || !isToken(pseudonym) {
+	if len(pseudonym) < 8 || !syntax.IsToken(pseudonym) {
 		return naming{}, fmt.Errorf("pseudonym %q is too short or no token: at least 8 letters and digits are needed to recognise it", pseudonym)
 	}
 	if loops < 0 {

@@ -3,6 +3,8 @@ package forward
 import (
 	"net/netip"
 	"strings"
+
+	"weir/internal/syntax"
 )
 
 // A walk is what was found on the way from the right end of a list of addresses.
@@ -92,24 +94,9 @@ func isNodePort(s string) bool {
 		return false
 	}
 	if strings.HasPrefix(s, ":_") {
-		return len(s) > 2 && isToken(s[1:])
+		return len(s) > 2 && syntax.IsToken(s[1:])
 	}
-	return isPort(s[1:])
-}
-
-// isPort reports whether s is the number of a port.
-func isPort(s string) bool {
-	n := 0
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-		n = n*10 + int(s[i]-'0')
-		if n > 65535 {
-			return false
-		}
-	}
-	return len(s) > 0
+	return syntax.IsPort(s[1:])
 }
 
 // schemeOf returns "http" or "https" for what a proxy calls the protocol, or "".
@@ -121,42 +108,4 @@ func schemeOf(s string) string {
 		return "http"
 	}
 	return ""
-}
-
-// isAuthority reports whether s can stand as a host with or without a port.
-func isAuthority(s string) bool {
-	host := s
-	if strings.HasPrefix(s, "[") {
-		addr, ok := parseNode(s)
-		return ok && addr.IsValid() && !strings.Contains(s, "_")
-	}
-	if colon := strings.IndexByte(s, ':'); colon >= 0 {
-		if !isPort(s[colon+1:]) {
-			return false
-		}
-		host = s[:colon]
-	}
-	if host == "" || len(host) > 255 {
-		return false
-	}
-	for i := 0; i < len(host); i++ {
-		if !isAlnum(host[i]) && host[i] != '.' && host[i] != '-' && host[i] != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-// isToken reports whether s is a token (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if !isAlnum(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 const fieldPort = "X-Forwarded-Port"
@@ -29,7 +30,7 @@ func New(cfg Config) (weir.Middleware, error) {
 		return nil, err
 	}
 	if cfg.Host != "" && cfg.Host != "pass" {
-		if w.host, err = weir.ParseTemplate(cfg.Host); err != nil {
+		if w.host, err = weir.ParseTemplate(cfg.Host, cfg.Params...); err != nil {
 			return nil, fmt.Errorf("host %q: %w", cfg.Host, err)
 		}
 	}
@@ -128,7 +129,7 @@ func writePort(x *weir.Exchange) {
 		host = h
 	}
 	port := "80"
-	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && isPort(host[colon+1:]) {
+	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && syntax.IsPort(host[colon+1:]) {
 		port = host[colon+1:]
 	} else if x.Request.Scheme == "https" {
 		port = "443"
@@ -179,7 +180,7 @@ func appendElement(b []byte, ip, host, proto string) []byte {
 	}
 	if host != "" {
 		b = append(b, ";host="...)
-		if isToken(host) {
+		if syntax.IsToken(host) {
 			b = append(b, host...)
 		} else {
 			b = append(append(append(b, '"'), host...), '"')

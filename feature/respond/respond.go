@@ -12,6 +12,7 @@ type Config struct {
 	Body        string // template
 	ContentType string // "": text/plain; charset=utf-8 where there is a body
 	Header      []Pair
+	Params      []string // names that a template may use besides weir.Placeholders: those of the route's pattern
 }
 
 // New returns the handler.
