@@ -33,7 +33,15 @@ func (r *Request) RawQueryValue(name string) (string, bool) {
 }
 
 func queryNameIs(raw, name string) bool {
-	return raw == name && decodesToItself(raw) || len(raw) > len(name) && DecodeQuery(raw) == name
+	j := 0
+	for i := 0; i < len(raw); j++ {
+		c, width := decodeByte(raw, i)
+		if j >= len(name) || c != name[j] {
+			return false
+		}
+		i += width
+	}
+	return j == len(name)
 }
 
 // NextCookie takes the first cookie off a Cookie field's value (RFC 6265, section 4.2.1). The quotes
@@ -71,16 +79,23 @@ func decodesToItself(s string) bool {
 }
 
 func appendDecoded(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '+' {
-			c = ' '
-		} else if c == '%' && i+2 < len(s) {
-			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi|lo < 16 {
-				c, i = hi<<4|lo, i+2
-			}
-		}
+	for i := 0; i < len(s); {
+		c, width := decodeByte(s, i)
 		dst = append(dst, c)
+		i += width
 	}
 	return dst
+}
+
+// decodeByte returns what s[i] stands for, and how many bytes stand for it.
+func decodeByte(s string, i int) (byte, int) {
+	switch c := s[i]; {
+	case c == '+':
+		return ' ', 1
+	case c == '%' && i+2 < len(s):
+		if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi < 16 && lo < 16 {
+			return hi<<4 | lo, 3
+		}
+	}
+	return s[i], 1
 }
