@@ -162,12 +162,13 @@ func (d *chunkDecoder) takeTrailer(buf []byte) (used int, done bool, f *weir.Fau
 		}
 		d.line = append(d.line, buf[used:n]...)
 		used = n
-		if len(d.line) > d.lim.Trailer {
+		switch line := d.line; {
+		case len(line) > d.lim.Trailer, line[len(line)-1] == '\n' && !bytes.HasSuffix(line, crlf):
 			return used, false, badRequest(weir.CauseRequestBody, errChunkTrailer)
-		}
-		if bytes.Equal(d.line, crlf) || bytes.HasSuffix(d.line, []byte("\r\n\r\n")) {
+		case len(line) == 2 && line[1] == '\n', bytes.HasSuffix(line, []byte("\r\n\r\n")):
 			d.state = chunkDone
-			return used, true, d.parseTrailer()
+			f := d.parseTrailer()
+			return used, f == nil, f
 		}
 	}
 	return used, false, nil
@@ -188,7 +189,8 @@ func (d *chunkDecoder) parseTrailer() *weir.Fault {
 		case weir.FieldTrailer, weir.FieldAuthorization, weir.FieldProxyAuthorization, weir.FieldCookie, weir.FieldSetCookie,
 			weir.FieldContentEncoding, weir.FieldContentType, weir.FieldRange, weir.FieldForwarded, weir.FieldXForwardedFor,
 			weir.FieldXForwardedHost, weir.FieldXForwardedProto, weir.FieldXForwardedPrefix, weir.FieldXRealIP, weir.FieldVia,
-			weir.FieldCacheControl, weir.FieldAge, weir.FieldExpires, weir.FieldLocation, weir.FieldVary:
+			weir.FieldCacheControl, weir.FieldAge, weir.FieldExpires, weir.FieldLocation, weir.FieldVary,
+			weir.FieldIfMatch, weir.FieldIfNoneMatch, weir.FieldIfModifiedSince:
 			return true
 		}
 		return false

@@ -118,7 +118,7 @@ type fieldError struct {
 }
 
 // parseFields reads the field lines of s, which ends with the empty line, into h. Fields that concern the
-// connection go into f and not into h. onHost is given each value of Host.
+// connection go into f and not into h. hosts takes in those that only a request has; nil for an answer.
 func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
 	f.Length = -1
 	for n := 0; ; n++ {
@@ -201,6 +201,7 @@ var connectionField = func() (t [256]bool) {
 	for _, id := range []weir.FieldID{
 		weir.FieldConnection, weir.FieldContentLength, weir.FieldHost, weir.FieldKeepAlive, weir.FieldProxyConnection,
 		weir.FieldTE, weir.FieldTransferEncoding, weir.FieldUpgrade, weir.FieldHTTP2Settings, weir.FieldExpect,
+		weir.FieldProxyAuthorization,
 	} {
 		t[id] = true
 	}
@@ -212,6 +213,9 @@ func (f *framing) note(id weir.FieldID, value string, hosts *hostField) error {
 	switch id {
 	case weir.FieldContentLength:
 		n, ok := parseLength(value)
+		if hosts != nil && len(value) > 1 && value[0] == '0' {
+			ok = false // some take it for octal; servers are let have it, since nobody sees it behind weir
+		}
 		if f.lengths++; !ok || f.lengths > 1 {
 			return errLength
 		}
@@ -220,7 +224,7 @@ func (f *framing) note(id weir.FieldID, value string, hosts *hostField) error {
 		f.codings++
 		f.lastCoding = value
 	case weir.FieldConnection:
-		return f.connection.add(value)
+		return f.connection.add(value, hosts != nil)
 	case weir.FieldUpgrade:
 		if f.upgrade == "" {
 			f.upgrade, _, _ = strings.Cut(value, ",")
@@ -241,7 +245,7 @@ func (f *framing) settle(h *weir.Header) error {
 		if f.lengths > 0 {
 			return errBoth
 		}
-		if f.codings > 1 || !strings.EqualFold(f.lastCoding, "chunked") {
+		if f.codings > 1 || !weir.EqualFold(f.lastCoding, "chunked") {
 			return errCoding
 		}
 		f.Chunked = true
@@ -255,26 +259,26 @@ func (f *framing) settle(h *weir.Header) error {
 	return nil
 }
 
-// add takes in the value of a Connection field. A client may not use it to have fields removed on which
-// decisions behind weir rest, such as its own address or its credentials: such a request is refused.
-func (c *connOptions) add(value string) error {
+// add takes in the value of a Connection field. A client (strict) may not use it to have fields removed on
+// which decisions behind weir rest, such as its own address or its credentials: such a request is refused.
+func (c *connOptions) add(value string, strict bool) error {
 	for value != "" {
 		var option string
 		option, value, _ = strings.Cut(value, ",")
 		switch option = trim(option); {
 		case option == "":
-		case strings.EqualFold(option, "close"):
+		case weir.EqualFold(option, "close"):
 			c.close = true
-		case strings.EqualFold(option, "keep-alive"):
+		case weir.EqualFold(option, "keep-alive"):
 			c.keepAlive = true
-		case strings.EqualFold(option, "upgrade"):
+		case weir.EqualFold(option, "upgrade"):
 			c.upgrade = true
-		case strings.EqualFold(option, "te"):
+		case weir.EqualFold(option, "te"):
 			c.te = true
 		case !all(option, classToken), len(c.others) >= 8:
 			return errConnName
 		default:
-			if id := weir.Identify(option); id != weir.FieldOther && !connectionField[id] || forwardName(option) {
+			if strict && isEndToEnd(option) {
 				return errConnName
 			}
 			c.others = append(c.others, option)
@@ -283,9 +287,14 @@ func (c *connOptions) add(value string) error {
 	return nil
 }
 
-// forwardName reports whether a name belongs to the family that tells of the way a request has taken.
-func forwardName(name string) bool {
-	return len(name) > 2 && (name[0] == 'x' || name[0] == 'X') && name[1] == '-'
+// isEndToEnd reports whether a name is that of a known field that is not the connection's, or belongs to
+// the family that tells of the way a request has taken.
+func isEndToEnd(name string) bool {
+	if len(name) > 2 && (name[0] == 'x' || name[0] == 'X') && name[1] == '-' {
+		return true
+	}
+	id := weir.Identify(name)
+	return id != weir.FieldOther && !connectionField[id]
 }
 
 func trim(s string) string { return strings.Trim(s, " \t") }

@@ -48,7 +48,9 @@ func (h *hostField) note(id weir.FieldID, value string) error {
 	case weir.FieldTE:
 		h.r.TETrailers = h.r.TETrailers || hasToken(value, "trailers")
 	case weir.FieldExpect:
-		h.expect = value
+		if h.expect == "" || weir.EqualFold(h.expect, "100-continue") {
+			h.expect = value
+		}
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ func hasToken(list, token string) bool {
 	for list != "" {
 		var t string
 		t, list, _ = strings.Cut(list, ",")
-		if strings.EqualFold(trim(t), token) {
+		if weir.EqualFold(trim(t), token) {
 			return true
 		}
 	}
@@ -69,7 +71,7 @@ func hasToken(list, token string) bool {
 func parseRequest(head string, lim *Limits, r *weir.Request, f *framing) *weir.Fault {
 	*f = framing{}
 	end := strings.IndexByte(head, '\n')
-	if end > lim.Line {
+	if end-1 > lim.Line {
 		return badRequest(weir.CauseRequestTooLong, errLongLine)
 	}
 	if end < 1 || head[end-1] != '\r' {
@@ -155,16 +157,16 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 	case target == "*" && r.Method == "OPTIONS":
 	default:
 		scheme, rest, ok := strings.Cut(target, "://")
-		if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		if !ok || !weir.EqualFold(scheme, "http") && !weir.EqualFold(scheme, "https") {
 			return badRequest(weir.CauseRequestLine, errTarget)
 		}
 		authority := rest
 		if k := strings.IndexAny(rest, "/?"); k >= 0 {
 			authority, target = rest[:k], rest[k:]
-		} else {
-			target = "/"
+		} else if target = "/"; r.Method == "OPTIONS" {
+			target = "*"
 		}
-		if authority == "" || !validHost(authority) || h.n > 0 && !strings.EqualFold(host, authority) {
+		if authority == "" || !validHost(authority) || h.n > 0 && !weir.EqualFold(host, authority) {
 			return badRequest(weir.CauseRequestHost, errHost)
 		}
 		host = authority
@@ -172,7 +174,7 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 			target = "/" + target
 		}
 	}
-	if r.Protocol == "HTTP/1.1" && h.n == 0 {
+	if r.Protocol == "HTTP/1.1" && h.value == "" {
 		return badRequest(weir.CauseRequestHost, errHost)
 	}
 	r.Authority = host
@@ -235,17 +237,33 @@ func finishRequest(r *weir.Request, f *framing, expect string) *weir.Fault {
 		f.Close = f.connection.close
 		r.Upgrade = f.Upgrade
 		if expect != "" {
-			if !strings.EqualFold(expect, "100-continue") {
+			if !weir.EqualFold(expect, "100-continue") {
 				return badRequest(weir.CauseExpectation, errExpect)
 			}
 			r.Expect = f.Chunked || f.Length > 0
 		}
 	}
-	if f.Upgrade != "" && !all(f.Upgrade, classToken|classValue) {
+	if r.Upgrade == "" {
+		return nil
+	}
+	if !validProtocol(r.Upgrade) {
 		return badRequest(weir.CauseRequestHeader, errValue)
 	}
-	if r.Upgrade != "" && (f.Chunked || f.Length > 0) {
+	if f.Chunked || f.Length > 0 || isHTTP(r.Upgrade) {
 		r.Upgrade = "" // a server may ignore Upgrade; with a body in between nobody means it
 	}
 	return nil
+}
+
+// validProtocol reports whether s is a protocol of an Upgrade field (RFC 9110, section 7.8).
+func validProtocol(s string) bool {
+	name, version, _ := strings.Cut(s, "/")
+	return all(name, classToken) && all(version, classToken)
+}
+
+// isHTTP reports whether a protocol would carry further requests, which weir could not see on an upgraded
+// connection: h2c is known as a way past a proxy's rules.
+func isHTTP(protocol string) bool {
+	name, _, _ := strings.Cut(protocol, "/")
+	return weir.EqualFold(name, "h2c") || weir.EqualFold(name, "h2") || weir.EqualFold(name, "HTTP") || weir.EqualFold(name, "TLS")
 }

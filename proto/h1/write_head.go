@@ -87,7 +87,7 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if !f.Wire && (connectionField[f.ID] || !clean(f.Value) || !all(f.Name, classToken)) {
+		if !f.Wire && (connectionField[f.ID] || !clean(f.Value) || f.Name == "" || !all(f.Name, classToken)) {
 			continue
 		}
 		dst = append(dst, f.Name...)
