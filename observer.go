@@ -1,5 +1,7 @@
 package weir
 
+import "time"
+
 // An Observer is told of every exchange that ended. It must not block, keep x, or change it.
 // It is called by many goroutines at once.
 type Observer interface{ Observe(x *Exchange) }
@@ -22,4 +24,10 @@ type Route struct {
 	Handler  Handler  // the chain
 	Steps    []string // names of the chain's features in order, for `weir explain`
 	Meter    Observer // counts this route's exchanges; resolved when the route is made; nil: not counted
+	Log      Observer // logs this route's exchanges; nil only where nothing is logged at all
+
+	// How long a server may take, in place of what its transport was told; 0: as that says.
+	Connect   time.Duration // to accept a connection
+	FirstByte time.Duration // from the end of the request to the end of the answer's head
+	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more
 }

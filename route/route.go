@@ -44,6 +44,7 @@ type Site struct {
 	Hosts     []string // "example.com", "*.example.com" (any number of labels, at least one), "*"
 	Listeners []string // names; empty: all
 	Routes    []Spec
+	Missing   weir.Handler // answers requests that no route takes, after their note is made; nil: the fault alone
 	Pos       fmt.Stringer // where it is written, for messages; may be nil
 }
 

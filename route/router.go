@@ -25,31 +25,40 @@ type listenerTable struct {
 // The values in x.Params are pieces of the normal path with its escapes; "*" is what a prefix leaves,
 // without the slash before it.
 func (r *Router) ServeExchange(x *weir.Exchange) error {
-	target, err := r.Lookup(x)
-	if err != nil {
-		return err
+	target, h, err := r.lookup(x)
+	switch {
+	case err == nil:
+		return target.Handler.ServeExchange(x)
+	case h != nil && h.site.Missing != nil:
+		return h.site.Missing.ServeExchange(x)
 	}
-	return target.Handler.ServeExchange(x)
+	return err
 }
 
 // Lookup is ServeExchange without the call of the handler. The error is a *weir.Fault.
 func (r *Router) Lookup(x *weir.Exchange) (*weir.Route, error) {
+	target, _, err := r.lookup(x)
+	return target, err
+}
+
+// lookup also returns the host, where it is known.
+func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 	if !normalize(&x.Request) {
-		return nil, weir.Refuse(weir.CauseRequestPath, "route")
+		return nil, nil, weir.Refuse(weir.CauseRequestPath, "route")
 	}
 	h := r.table(x).find(x.Request.Host())
 	if h == nil {
 		x.Note = r.noteNoSite(x)
-		return nil, weir.Refuse(weir.CauseNoSite, "route")
+		return nil, nil, weir.Refuse(weir.CauseNoSite, "route")
 	}
 	s := search{x: x, path: mergeSlashes(x.Request.Path)}
 	e := s.run(h)
 	if e == nil {
 		x.Note = noteNoRoute(h, &s)
-		return nil, weir.Refuse(weir.CauseNoRoute, "route")
+		return nil, h, weir.Refuse(weir.CauseNoRoute, "route")
 	}
 	x.Route = e.target
-	return e.target, nil
+	return e.target, h, nil
 }
 
 // normalize brings the request's path into normal form; "*" is one for OPTIONS.

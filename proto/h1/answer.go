@@ -152,7 +152,7 @@ func (a *answer) refill() error {
 		u.r, u.w = 0, 0
 	}
 	a.at = clock.Now()
-	u.SetReadDeadline(a.at + int64(u.t.cfg.Stall))
+	u.SetReadDeadline(a.at + int64(u.stall))
 	return u.fill()
 }
 
@@ -244,7 +244,7 @@ func (a *answer) splice(dst io.Writer) (int64, error) {
 		return 0, nil
 	}
 	u.releaseBig()
-	n, err := sp.spliceFrom(u.Conn, a.left, u.t.cfg.Stall)
+	n, err := sp.spliceFrom(u.Conn, a.left, u.stall)
 	a.at = clock.Now()
 	a.left -= n
 	switch {

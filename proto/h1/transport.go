@@ -205,7 +205,7 @@ func (u *upConn) asleep() bool {
 }
 
 func (t *Transport) dial(x *weir.Exchange) (*upConn, *weir.Fault) {
-	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, clock.Now()+int64(t.cfg.Connect), func(c poll.Canceler) { x.Watch(c) })
+	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, clock.Now()+int64(t.connectTime(x.Route)), func(c poll.Canceler) { x.Watch(c) })
 	if err != nil {
 		return nil, t.dialFault(err)
 	}
@@ -246,4 +246,23 @@ func (u *upConn) readFault(err error, begun bool) *weir.Fault {
 		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
 	}
 	return t.fault(weir.CauseUpstreamReset, retry, "read from", err)
+}
+
+// patience returns how long the server may take: as the route says, or else the transport.
+func (t *Transport) patience(r *weir.Route) (firstByte, stall time.Duration) {
+	firstByte, stall = t.cfg.FirstByte, t.cfg.Stall
+	if r != nil && r.FirstByte > 0 {
+		firstByte = r.FirstByte
+	}
+	if r != nil && r.Stall > 0 {
+		stall = r.Stall
+	}
+	return firstByte, stall
+}
+
+func (t *Transport) connectTime(r *weir.Route) time.Duration {
+	if r != nil && r.Connect > 0 {
+		return r.Connect
+	}
+	return t.cfg.Connect
 }

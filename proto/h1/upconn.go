@@ -3,6 +3,7 @@ package h1
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"weir"
 	"weir/internal/clock"
@@ -14,6 +15,8 @@ type upConn struct {
 	poll.Conn
 	t      *Transport
 	upload *upload // the request body on its way; nil: sent, or none
+
+	firstByte, stall time.Duration // what the server is given in this exchange
 
 	big  *bigBuffer // input; big[r:w] has been read and not been used; nil: nothing
 	r, w int
@@ -27,6 +30,7 @@ var bigBuffers = sync.Pool{New: func() any { return new(bigBuffer) }}
 // roundTrip sends the request and reads the answer's head. After a fault the connection is closed.
 func (u *upConn) roundTrip(x *weir.Exchange) *weir.Fault {
 	x.Watch(u.Conn)
+	u.firstByte, u.stall = u.t.patience(x.Route)
 	f := u.send(x)
 	if f == nil {
 		f = u.receive(x)
@@ -65,14 +69,14 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 			rest = nil
 		}
 	}
-	u.SetWriteDeadline(x.Timing.Start + int64(u.t.cfg.Stall))
+	u.SetWriteDeadline(x.Timing.Start + int64(u.stall))
 	n, err := u.Write(out)
 	x.Scratch = out
 	if err != nil {
 		return u.writeFault(err, n)
 	}
 	x.Timing.Sent = clock.Now()
-	u.SetReadDeadline(x.Timing.Sent + int64(u.t.cfg.FirstByte))
+	u.SetReadDeadline(x.Timing.Sent + int64(u.firstByte))
 	if rest != nil {
 		u.startUpload(x)
 	}

@@ -40,7 +40,7 @@ func (u *upConn) startUpload(x *weir.Exchange) {
 		up.proceed()
 		return
 	}
-	u.SetReadDeadline(clock.Now() + int64(u.t.cfg.FirstByte))
+	u.SetReadDeadline(clock.Now() + int64(u.firstByte))
 	time.AfterFunc(continueWait, up.proceed)
 }
 
@@ -62,10 +62,10 @@ func (up *upload) run() {
 	switch {
 	case err == nil:
 		up.sent = true
-		up.u.SetReadDeadline(clock.Now() + int64(up.u.t.cfg.FirstByte))
+		up.u.SetReadDeadline(clock.Now() + int64(up.u.firstByte))
 	case errors.As(err, &sink):
 		// The server takes no more; it may have answered all the same.
-		up.u.SetReadDeadline(clock.Now() + int64(up.u.t.cfg.FirstByte))
+		up.u.SetReadDeadline(clock.Now() + int64(up.u.firstByte))
 	default:
 		up.fault.Store(weir.AsFault(err))
 		up.u.Conn.Cancel()
@@ -97,7 +97,7 @@ func (up *upload) copy() error {
 
 // Write sends p to the server.
 func (up *upload) Write(p []byte) (int, error) {
-	up.u.SetWriteDeadline(clock.Now() + int64(up.u.t.cfg.Stall))
+	up.u.SetWriteDeadline(clock.Now() + int64(up.u.stall))
 	if !up.chunked {
 		n, err := up.u.Write(p)
 		return n, sink(err)

@@ -1,0 +1,156 @@
+package assemble
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"weir"
+	"weir/config"
+	"weir/feature/forward"
+)
+
+// A Request is one to try without sending anything.
+type Request struct {
+	Method   string // "": GET
+	URL      string // "http://shop.example.com/a?b=c"; without a scheme, http is meant
+	Header   []weir.Field
+	Client   netip.Addr // zero: 127.0.0.1
+	Listener string     // "": the one with the URL's port, or else the first
+}
+
+// A dryRun is what became of a request that was not sent.
+type dryRun struct {
+	x    *weir.Exchange
+	sent *weir.Exchange // as a server would have seen it; nil: weir answers itself
+}
+
+// exchange makes an exchange of a request, as a protocol would.
+func (g *generation) exchange(q Request) (*weir.Exchange, error) {
+	scheme, authority, path, query, err := splitURL(q.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !q.Client.IsValid() {
+		q.Client = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	conn := &weir.Conn{
+		Listener: q.Listener, Remote: netip.AddrPortFrom(q.Client, 1), RemoteIP: q.Client.String(), Protocol: "HTTP/1.1",
+	}
+	if trusted := g.snapshot.Trusted; trusted != nil {
+		conn.Trusted = trusted(q.Client)
+	}
+	if conn.Listener == "" {
+		conn.Listener = g.listener(scheme, authority)
+	}
+	x := &weir.Exchange{}
+	x.Reset(conn)
+	r := &x.Request
+	r.Method, r.Scheme, r.Authority, r.Protocol = q.Method, scheme, authority, conn.Protocol
+	if r.Method == "" {
+		r.Method = "GET"
+	}
+	r.Path, r.RawPath, r.Query = path, path, query
+	for _, f := range q.Header {
+		if weir.EqualFold(f.Name, "host") {
+			r.Authority = f.Value
+			continue
+		}
+		r.Header.Add(f.Name, f.Value)
+	}
+	return x, g.believe(x)
+}
+
+// believe applies what a trusted proxy says of the client.
+func (g *generation) believe(x *weir.Exchange) error {
+	if g.snapshot.Trusted == nil {
+		return nil
+	}
+	h, err := forward.NewBelieve(believing(g.snapshot.Trusted), weir.HandlerFunc(func(*weir.Exchange) error { return nil }))
+	if err != nil {
+		return err
+	}
+	return h.ServeExchange(x)
+}
+
+// listener returns the name of the listener with the port that a client of the URL would ask.
+func (g *generation) listener(scheme, authority string) string {
+	port := "80"
+	if scheme == "https" {
+		port = "443"
+	}
+	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
+		port = authority[i+1:]
+	}
+	for _, l := range g.snapshot.Listeners {
+		if strings.HasSuffix(l.Address, ":"+port) {
+			return l.Name
+		}
+	}
+	if len(g.snapshot.Listeners) == 0 {
+		return ""
+	}
+	return g.snapshot.Listeners[0].Name
+}
+
+// splitURL takes a URL apart without changing anything of its path.
+func splitURL(text string) (scheme, authority, path, query string, err error) {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		scheme, rest = "http", text
+	}
+	if scheme != "http" && scheme != "https" {
+		return "", "", "", "", errors.New("the scheme of a URL is http or https, not \"" + scheme + "\"")
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority, rest = rest[:end], rest[end:]
+	if authority == "" {
+		return "", "", "", "", errors.New("the URL names no host")
+	}
+	path, query, _ = strings.Cut(rest, "?")
+	if path == "" {
+		path = "/"
+	}
+	return scheme, authority, path, query, nil
+}
+
+// try runs x through the chain of its route, up to where a server would be asked.
+func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, error) {
+	run := dryRun{x: x}
+	b := &builder{engine: e, config: g.config, g: g}
+	var end weir.Handler = weir.HandlerFunc(func(x *weir.Exchange) error {
+		run.sent = x.Clone()
+		x.Response.Status = 200
+		return nil
+	})
+	if r.Respond != nil || r.Redirect != nil {
+		var err error
+		if end, _, err = b.origin(r); err != nil {
+			return run, err
+		}
+	}
+	h, _, err := b.chain(r, end)
+	if err != nil {
+		return run, err
+	}
+	if err := h.ServeExchange(x); err != nil {
+		x.Fail(err)
+	}
+	return run, nil
+}
+
+// routeConfig returns what the configuration says of a route.
+func (g *generation) routeConfig(target *weir.Route) *config.Route {
+	for _, v := range g.sites {
+		for i, r := range v.routes {
+			if r == target {
+				return v.Routes[i]
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package assemble
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"weir"
+	"weir/config"
+	"weir/observe"
+	"weir/route"
+	"weir/server"
+	"weir/upstream"
+)
+
+// A generation is one snapshot and all that was made for it.
+type generation struct {
+	config   *config.Config
+	snapshot *server.Snapshot
+	router   *route.Router
+	pools    map[string]*pool
+	sites    []*siteVersion
+	routes   []*weir.Route
+	logs     []observe.LogConfig
+
+	failedExpects int
+}
+
+// A pool is an upstream with what it was made of.
+type pool struct {
+	config *config.Upstream
+	*upstream.Pool
+}
+
+// A siteVersion is a site as it is served.
+type siteVersion struct {
+	*config.Site // of this configuration, or of the one that the last good version was in
+	state        observe.SiteState
+	why          config.Diagnostics // it is not SiteOK
+	routes       []*weir.Route
+}
+
+// start has the pools begin with what they do by themselves.
+func (g *generation) start() {
+	for _, p := range g.pools {
+		p.Start()
+	}
+}
+
+// discard gives back what was made for a generation that was never served.
+func (g *generation) discard() {
+	for _, p := range g.pools {
+		p.Close()
+	}
+}
+
+// retire ends what no later generation has taken over.
+func (g *generation) retire() {
+	for _, p := range g.pools {
+		p.Close()
+	}
+}
+
+// A builder makes one generation.
+type builder struct {
+	engine *Engine
+	config *config.Config
+	prev   *generation // nil at the start
+	g      *generation
+	diags  config.Diagnostics
+	access map[string]*observe.AccessLog // by name
+	failed map[string]error              // upstreams that could not be made
+}
+
+// build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
+// in prev; the diagnostics say so.
+func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.Diagnostics) {
+	b := &builder{
+		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}},
+		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
+	}
+	b.openLogs()
+	b.chooseSites()
+	listeners := b.listeners()
+	trusted := trust(c.TrustedProxies)
+	b.g.snapshot = &server.Snapshot{Listeners: listeners, Observer: b.observer(), Trusted: trusted, Loaded: time.Now()}
+	b.makeRouter(listeners)
+	if failed := b.expect(); len(failed) > 0 && prev == nil {
+		for _, i := range failed { // a reload is refused; a start goes on without them
+			b.g.sites[i] = &siteVersion{Site: b.g.sites[i].Site, state: observe.SiteBroken, why: b.g.sites[i].why}
+		}
+		b.makeRouter(listeners)
+	}
+	b.g.snapshot.Router = b.front(trusted)
+	return b.g, b.diags
+}
+
+func (b *builder) say(d config.Diagnostic) { b.diags = append(b.diags, d) }
+
+// complain records an error at pos.
+func (b *builder) complain(pos config.Pos, text string) config.Diagnostic {
+	d := config.Diagnostic{Severity: config.Error, Pos: pos, Summary: text}
+	b.say(d)
+	return d
+}
+
+// chooseSites takes the sites of the configuration, and in place of broken ones the versions of prev.
+func (b *builder) chooseSites() {
+	named := map[string]bool{}
+	for _, s := range b.config.Sites {
+		named[s.Name] = true
+		v := &siteVersion{Site: s, state: observe.SiteOK}
+		if s.Broken != nil {
+			v = b.lastGood(v, s.Broken)
+		}
+		b.g.sites = append(b.g.sites, v)
+	}
+	if b.prev == nil {
+		return
+	}
+	for _, old := range b.prev.sites {
+		if !named[old.Name] && slices.Contains(b.config.BrokenFiles, old.Pos.File) && old.state != observe.SiteBroken {
+			why := config.Diagnostics{{Severity: config.Error, Pos: config.Pos{File: old.Pos.File}, Summary: "the file is broken"}}
+			b.g.sites = append(b.g.sites, &siteVersion{Site: old.Site, state: observe.SiteKept, why: why})
+		}
+	}
+}
+
+// lastGood returns what is served in place of a broken version.
+func (b *builder) lastGood(v *siteVersion, why config.Diagnostics) *siteVersion {
+	if b.prev != nil && v.state == observe.SiteOK {
+		for _, old := range b.prev.sites {
+			if old.Name == v.Name && old.state != observe.SiteBroken {
+				return &siteVersion{Site: old.Site, state: observe.SiteKept, why: why}
+			}
+		}
+	}
+	return &siteVersion{Site: v.Site, state: observe.SiteBroken, why: why}
+}
+
+// makeRouter makes routes of all sites and a router of those. A site that turns out to be broken gives way
+// to its last good version, and is left out where there is none; so this ends after two rounds for each.
+func (b *builder) makeRouter(listeners []server.ListenerSpec) {
+	var names []string
+	for i := range listeners {
+		names = append(names, listeners[i].Name)
+	}
+	for {
+		sites := b.siteSpecs(names)
+		router, problems := route.New(sites, route.Options{Listeners: names})
+		if b.blame(problems) {
+			continue
+		}
+		b.g.router = router
+		for _, p := range problems {
+			b.sayProblem(p)
+		}
+		break
+	}
+	b.g.routes = nil
+	for _, v := range b.g.sites {
+		b.g.routes = append(b.g.routes, v.routes...)
+	}
+}
+
+// siteSpecs makes the routes of all sites that are not broken.
+func (b *builder) siteSpecs(listeners []string) []route.Site {
+	var specs []route.Site
+	for i := range b.g.sites {
+		for b.g.sites[i].state != observe.SiteBroken {
+			spec, err := b.site(b.g.sites[i], listeners)
+			if err == nil {
+				specs = append(specs, spec)
+				break
+			}
+			b.breakSite(i, err)
+		}
+	}
+	return specs
+}
+
+// breakSite replaces the i-th site because of err.
+func (b *builder) breakSite(i int, err error) {
+	v := b.g.sites[i]
+	pos := v.Pos
+	var at *placedError
+	if errors.As(err, &at) {
+		pos, err = at.pos, at.err
+	}
+	d := b.complain(pos, err.Error())
+	b.g.sites[i] = b.lastGood(v, append(v.why, d))
+}
+
+// A placedError is an error with the place of what is wrong.
+type placedError struct {
+	pos config.Pos
+	err error
+}
+
+func (e *placedError) Error() string { return e.err.Error() }
+
+// blame breaks the sites that problems call wrong, and reports whether there are any.
+func (b *builder) blame(problems []route.Problem) bool {
+	found := false
+	for _, p := range problems {
+		if p.Severity != route.Error {
+			continue
+		}
+		for i, v := range b.g.sites {
+			if v.Name == p.Site && v.state != observe.SiteBroken {
+				d := diagnosticOf(p)
+				b.say(d)
+				b.g.sites[i] = b.lastGood(v, append(v.why, d))
+				found = true
+				break
+			}
+		}
+	}
+	return found
+}
+
+func (b *builder) sayProblem(p route.Problem) {
+	if p.Severity == route.Warning {
+		b.say(diagnosticOf(p))
+	}
+}
+
+func diagnosticOf(p route.Problem) config.Diagnostic {
+	d := config.Diagnostic{Severity: config.Warning, Summary: p.Text}
+	if p.Severity == route.Error {
+		d.Severity = config.Error
+	}
+	d.Pos, _ = p.Pos.(config.Pos)
+	return d
+}

@@ -1,0 +1,77 @@
+package assemble
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/gaissmai/bart"
+
+	"weir"
+	"weir/config"
+	"weir/feature/forward"
+	"weir/proto/h1"
+	"weir/server"
+)
+
+// listeners returns the listeners of the configuration; a broken one stays as it is in prev.
+func (b *builder) listeners() []server.ListenerSpec {
+	var specs []server.ListenerSpec
+	for _, l := range b.config.Listeners {
+		specs = append(specs, server.ListenerSpec{
+			Name: l.Name, Address: l.Address, Mode: l.Mode, Limit: l.MaxConnections,
+			Limits:   h1.Limits(l.Limits),
+			Timeouts: h1.Timeouts(l.Timeouts),
+		})
+	}
+	if b.prev == nil {
+		return specs
+	}
+	for _, broken := range b.config.BrokenListeners {
+		for _, old := range b.prev.snapshot.Listeners {
+			taken := func(s server.ListenerSpec) bool { return s.Name == old.Name || s.Address == old.Address }
+			if old.Name == broken.Name && !slices.ContainsFunc(specs, taken) {
+				specs = append(specs, old)
+			}
+		}
+	}
+	return specs
+}
+
+// front is what every listener's exchanges begin with: what trusted proxies say of the client, then the router.
+func (b *builder) front(trusted func(netip.Addr) bool) weir.Handler {
+	if trusted == nil {
+		return b.g.router
+	}
+	h, err := forward.NewBelieve(believing(trusted), b.g.router)
+	if err != nil {
+		b.complain(config.Pos{}, fmt.Sprintf("trusted_proxies: %v", err))
+		return b.g.router
+	}
+	return h
+}
+
+// believing says what of a trusted proxy is believed: both families of fields, and the host.
+func believing(trusted func(netip.Addr) bool) forward.BelieveConfig {
+	return forward.BelieveConfig{Trusted: trusted, Fields: forward.Both, Host: true}
+}
+
+// trust returns what tells the addresses of trusted proxies; nil where there are none.
+func trust(prefixes []netip.Prefix) func(netip.Addr) bool {
+	if len(prefixes) == 0 {
+		return nil
+	}
+	table := new(bart.Lite)
+	for _, p := range prefixes {
+		table.Insert(p)
+	}
+	return func(a netip.Addr) bool { return table.Contains(a.Unmap()) }
+}
+
+func texts(prefixes []netip.Prefix) []string {
+	var out []string
+	for _, p := range prefixes {
+		out = append(out, p.String())
+	}
+	return out
+}

@@ -1,0 +1,194 @@
+package assemble
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir"
+	"weir/config"
+	"weir/feature/redirect"
+	"weir/feature/respond"
+	"weir/route"
+	"weir/upstream"
+)
+
+// site makes all routes of a site.
+func (b *builder) site(v *siteVersion, listeners []string) (route.Site, error) {
+	s := route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos}
+	v.routes = nil
+	for _, name := range v.On {
+		if slices.Contains(listeners, name) {
+			s.Listeners = append(s.Listeners, name)
+		}
+	}
+	if len(v.On) > 0 && len(s.Listeners) == 0 {
+		return s, fmt.Errorf("site %q: none of its listeners can be used", v.Name)
+	}
+	names := routeNames(v.Routes)
+	for i, r := range v.Routes {
+		target, err := b.route(v, r, names[i])
+		if err != nil {
+			return s, &placedError{r.Pos, fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)}
+		}
+		v.routes = append(v.routes, target)
+		s.Routes = append(s.Routes, spec(r, target))
+	}
+	missing, err := makeErrors(v.Errors)
+	if missing != nil && err == nil {
+		s.Missing = missing(weir.HandlerFunc(noRoute))
+	}
+	return s, err
+}
+
+// noRoute is what a site answers that has no route for a request.
+func noRoute(*weir.Exchange) error { return weir.Refuse(weir.CauseNoRoute, "route") }
+
+func spec(r *config.Route, target *weir.Route) route.Spec {
+	return route.Spec{
+		Pattern: r.Pattern, Host: r.Host, Methods: r.Methods,
+		Header: matches(r.Header), Query: matches(r.Query), Cookie: matches(r.Cookie),
+		Clients: r.Clients, When: r.When, Target: target, Label: r.Label, Pos: r.Pos,
+	}
+}
+
+func matches(list []config.Condition) []route.Match {
+	var out []route.Match
+	for _, c := range list {
+		out = append(out, route.ParseMatch(c.Name, c.Value))
+	}
+	return out
+}
+
+// routeNames returns the names of routes for logs and metrics: the pattern, and where several have the same
+// one, what sets them apart.
+func routeNames(routes []*config.Route) []string {
+	count := map[string]int{}
+	for _, r := range routes {
+		count[r.Host+r.Pattern]++
+	}
+	names := make([]string, len(routes))
+	for i, r := range routes {
+		names[i] = r.Host + r.Pattern
+		if count[names[i]] > 1 {
+			names[i] += conditions(r)
+		}
+	}
+	return names
+}
+
+func conditions(r *config.Route) string {
+	var b strings.Builder
+	if len(r.Methods) > 0 {
+		b.WriteString(" " + strings.Join(r.Methods, ","))
+	}
+	for _, kind := range []struct {
+		word string
+		list []config.Condition
+	}{{"header", r.Header}, {"query", r.Query}, {"cookie", r.Cookie}} {
+		for _, c := range kind.list {
+			fmt.Fprintf(&b, " %s.%s=%s", kind.word, c.Name, c.Value)
+		}
+	}
+	for _, n := range r.Clients {
+		b.WriteString(" " + n.String())
+	}
+	if r.When != "" {
+		b.WriteString(" when " + r.When)
+	}
+	return b.String()
+}
+
+// route makes the chain of one route.
+func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Route, error) {
+	end, leads, err := b.origin(r)
+	if err != nil {
+		return nil, err
+	}
+	target := &weir.Route{
+		Site: v.Name, Name: name, Upstream: leads,
+		Connect: r.Timeouts.Connect, FirstByte: r.Timeouts.FirstByte, Stall: r.Timeouts.Idle,
+		Meter: b.engine.metrics.Route(v.Name, name, leads),
+		Log:   b.routeLog(&r.Settings),
+	}
+	target.Handler, target.Steps, err = b.chain(r, end)
+	return target, err
+}
+
+// chain puts the features that the route asks for before end.
+func (b *builder) chain(r *config.Route, end weir.Handler) (weir.Handler, []string, error) {
+	var steps []weir.Step
+	var names []string
+	for _, f := range features() {
+		wrap, err := f.make(b, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if wrap != nil {
+			steps = append(steps, weir.Step{Phase: f.phase, Name: f.name, Wrap: wrap})
+			names = append(names, f.name)
+		}
+	}
+	return weir.Chain(steps, end), names, nil
+}
+
+// origin makes what answers at the end of the chain, and says where it leads.
+func (b *builder) origin(r *config.Route) (end weir.Handler, leads string, err error) {
+	switch {
+	case r.Respond != nil:
+		end, err = makeRespond(r.Respond)
+		return end, "", err
+	case r.Redirect != nil:
+		end, err = redirect.New(redirect.Config{To: r.Redirect.To, Status: r.Redirect.Status})
+		return end, "", err
+	case r.Split != nil:
+		end, leads, err = b.split(r.Split)
+	default:
+		leads = r.Proxy
+		end, err = b.pool(r.Proxy)
+	}
+	if err != nil || r.Mirror == nil {
+		return end, leads, err
+	}
+	shadow, err := b.pool(r.Mirror.Upstream)
+	if err != nil {
+		return nil, "", err
+	}
+	return upstream.NewMirror(end, shadow, upstream.Mirror{Sample: float64(r.Mirror.Percent) / 100}, b.deps()), leads, nil
+}
+
+// split makes a handler that spreads over pools; it leads to all of them.
+func (b *builder) split(s *config.Split) (weir.Handler, string, error) {
+	var names []string
+	var ways []upstream.Target
+	for _, to := range s.To {
+		p, err := b.pool(to.Upstream)
+		if err != nil {
+			return nil, "", err
+		}
+		names = append(names, to.Upstream)
+		ways = append(ways, upstream.Target{Handler: p, Weight: to.Weight})
+	}
+	by, err := template(s.By)
+	if err != nil {
+		return nil, "", err
+	}
+	end, err := upstream.NewSplit(ways, by, nil)
+	return end, strings.Join(names, ","), err
+}
+
+// template parses a template; nil for none.
+func template(text string) (*weir.Template, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return weir.ParseTemplate(text)
+}
+
+func makeRespond(r *config.Respond) (weir.Handler, error) {
+	cfg := respond.Config{Status: r.Status, Body: r.Body, ContentType: r.Type}
+	for _, f := range r.Headers {
+		cfg.Header = append(cfg.Header, respond.Pair(f))
+	}
+	return respond.New(cfg)
+}

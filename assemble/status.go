@@ -1,0 +1,80 @@
+package assemble
+
+import (
+	"strings"
+	"time"
+
+	"weir/config"
+	"weir/observe"
+	"weir/upstream"
+)
+
+// Status returns all that weir tells of itself.
+func (e *Engine) Status() observe.Status {
+	s := observe.Status{
+		Version: e.o.Version, State: *e.state.Load(), Started: e.started, Uptime: time.Since(e.started).Seconds(),
+		Logs: e.logs.Status(),
+	}
+	e.mu.Lock()
+	s.Reload = e.reload
+	e.mu.Unlock()
+	g := e.current.Load()
+	if g == nil {
+		return s
+	}
+	for _, l := range e.server.Listeners() {
+		s.Listeners = append(s.Listeners, observe.ListenerStatus{
+			Name: l.Name, Address: l.Address, Draining: l.Draining,
+			Open: l.Open, Limit: l.Limit, Accepted: l.Accepted, Refused: l.Refused,
+		})
+	}
+	for _, v := range g.sites {
+		s.Sites = append(s.Sites, v.status())
+	}
+	for _, u := range g.config.Upstreams {
+		if p := g.pools[u.Name]; p != nil {
+			s.Upstreams = append(s.Upstreams, upstreamStatus(p.Status()))
+		}
+	}
+	return s
+}
+
+func (v *siteVersion) status() observe.SiteStatus {
+	s := observe.SiteStatus{Name: v.Name, Hosts: v.Hosts, State: v.state, Reason: text(v.why), Routes: []observe.RouteStatus{}}
+	for _, r := range v.routes {
+		s.Routes = append(s.Routes, observe.RouteStatus{Name: r.Name, Upstream: r.Upstream, Steps: r.Steps})
+	}
+	return s
+}
+
+// text is diagnostics as a terminal shows them.
+func text(d config.Diagnostics) string {
+	var b strings.Builder
+	d.Write(&b, false)
+	return strings.TrimSpace(b.String())
+}
+
+// healths translates the states that pools know.
+var healths = map[string]observe.Health{
+	"up": observe.Healthy, "unchecked": observe.Unchecked, "down": observe.Unhealthy, "ejected": observe.Ejected,
+}
+
+func upstreamStatus(u upstream.Status) observe.UpstreamStatus {
+	s := observe.UpstreamStatus{Name: u.Name, Balance: u.Balance, Servers: []observe.ServerStatus{}}
+	if u.Queue != nil {
+		s.Queued = int64(u.Queue.Waiting)
+	}
+	for _, n := range u.Names {
+		if n.Error != "" {
+			s.Error = n.Name + ": " + n.Error
+		}
+	}
+	for _, v := range u.Servers {
+		s.Servers = append(s.Servers, observe.ServerStatus{
+			Name: v.Name, Address: v.Address, Weight: v.Weight, Backup: v.Backup,
+			Health: healths[v.State], Reason: v.Reason, Since: v.Since, Until: v.Until,
+			Active: v.Active, Idle: v.Idle, Latency: v.LatencyMS / 1000,
+		})
+	}
+	return s
+}

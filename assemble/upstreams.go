@@ -1,0 +1,176 @@
+package assemble
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir"
+	"weir/config"
+	"weir/feature/forward"
+	"weir/proto/h1"
+	"weir/upstream"
+)
+
+// pool returns the pool of an upstream, made at its first use.
+func (b *builder) pool(name string) (*pool, error) {
+	if p := b.g.pools[name]; p != nil {
+		return p, nil
+	}
+	if err := b.failed[name]; err != nil {
+		return nil, err
+	}
+	p, err := b.makePool(name)
+	if err != nil {
+		b.failed[name] = err
+		return nil, err
+	}
+	b.g.pools[name] = p
+	return p, nil
+}
+
+func (b *builder) makePool(name string) (*pool, error) {
+	var old *pool
+	var prev *upstream.Pool
+	if b.prev != nil && b.prev.pools[name] != nil {
+		old = b.prev.pools[name]
+		prev = old.Pool
+	}
+	c := b.upstream(name)
+	if c == nil && old != nil {
+		c = old.config // a site that was kept needs it
+	}
+	if c == nil {
+		return nil, fmt.Errorf("upstream %q cannot be used", name)
+	}
+	cfg, err := b.upstreamConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := upstream.New(cfg, b.deps(), prev)
+	if err != nil {
+		return nil, err
+	}
+	return &pool{c, p}, nil
+}
+
+func (b *builder) deps() upstream.Deps {
+	return upstream.Deps{Log: b.engine.o.Log, Secret: b.engine.secret}
+}
+
+// upstream returns what the configuration says of an upstream, or nil.
+func (b *builder) upstream(name string) *config.Upstream {
+	for _, u := range b.config.Upstreams {
+		if u.Name == name {
+			return u
+		}
+	}
+	return nil
+}
+
+// upstreamHost returns the Host that the route's upstream asks for, as a template.
+func (b *builder) upstreamHost(r *config.Route) string {
+	if p := b.g.pools[r.Proxy]; p != nil && !isConstant(p.config.Host) {
+		return p.config.Host
+	}
+	return ""
+}
+
+// isConstant reports whether a template is the same for every exchange.
+func isConstant(text string) bool { return !strings.Contains(text, "{") }
+
+func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
+	by, err := template(c.HashBy)
+	if err != nil {
+		return upstream.Config{}, err
+	}
+	cfg := upstream.Config{
+		Name: c.Name, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
+		Sticky: sticky(c.Sticky), Health: health(c.Health), Outlier: outlier(c.Outlier),
+		Retry:        retry(c.Retry),
+		Queue:        upstream.Queue{PerServer: c.Queue.PerServer, Length: c.Queue.Length, Timeout: c.Queue.Timeout},
+		Transport:    b.transports(c),
+		TransportKey: fmt.Sprint(c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host),
+	}
+	for _, s := range c.Servers {
+		cfg.Servers = append(cfg.Servers, upstream.Server{
+			Address: s.Address, Weight: s.Weight, Backup: s.Backup, MaxRequests: s.MaxConnections,
+		})
+	}
+	if d := c.Discover; d != nil {
+		cfg.Discover = &upstream.Discover{Name: d.Name}
+		if d.Port > 0 {
+			cfg.Discover.Name += ":" + strconv.Itoa(d.Port)
+		}
+		cfg.Refresh.Max = d.Refresh
+	}
+	return cfg, nil
+}
+
+// transports returns what makes the connections to one server.
+func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Transport {
+	cfg := h1.TransportConfig{
+		Group: b.engine.o.Group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
+	}
+	return func(ep *weir.Endpoint) weir.Transport {
+		var t weir.Transport = h1.NewTransport(ep, cfg)
+		if c.Host != "" && isConstant(c.Host) {
+			if named, err := forward.ServerHost(t, c.Host); err == nil {
+				return named
+			}
+		}
+		return t
+	}
+}
+
+func sticky(s *config.Sticky) *upstream.Sticky {
+	if s == nil {
+		return nil
+	}
+	return &upstream.Sticky{
+		Cookie: s.Cookie, Path: s.Path, TTL: s.MaxAge, Secure: s.Secure, HTTPOnly: true,
+		SameSite: sameSite(s.SameSite),
+	}
+}
+
+func sameSite(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func health(h *config.Health) *upstream.Health {
+	if h == nil {
+		return nil
+	}
+	out := &upstream.Health{
+		TCP: h.TCP, Method: h.Method, Path: h.Path, Host: h.Host, Expect: ranges(h.Expect),
+		Interval: h.Interval, Timeout: h.Timeout, Rise: h.Rise, Fall: h.Fall,
+	}
+	for _, f := range h.Headers {
+		out.Header = append(out.Header, weir.Field{Name: f.Name, Value: f.Value})
+	}
+	return out
+}
+
+func ranges(list []config.StatusRange) []upstream.StatusRange {
+	var out []upstream.StatusRange
+	for _, r := range list {
+		out = append(out, upstream.StatusRange{From: r.Low, To: r.High})
+	}
+	return out
+}
+
+func outlier(o *config.Outlier) *upstream.Outlier {
+	if o == nil {
+		return nil
+	}
+	return &upstream.Outlier{Errors: o.Errors, Within: o.Within, Eject: o.Eject, MaxEjected: o.MaxEjected}
+}
+
+func retry(r config.Retry) upstream.Retry {
+	return upstream.Retry{Attempts: r.Attempts + 1, Budget: r.Budget}
+}
