@@ -1,0 +1,274 @@
+# The whole of weir in one file: every block and every attribute there is. What a value could also be stands behind
+# it; what is written is the default, or something sensible where there is none. doc/reference/ says more.
+#
+# - {name} in a text is filled in for each request, ${...} when the file is read.
+# - Sizes "10MB", durations "1m30s", shares "20%", networks "10.0.0.0/8".
+# - References are not texts: upstream.shop is checked when the file is read.
+# - What a site sets, its routes inherit; what a route sets, wins. Policies stand behind both.
+# - The most specific route wins, whatever the order of lines. Two routes that match alike are an error.
+
+state_dir       = "/var/lib/weir" # for what weir keeps between runs
+user            = "weir"          # to become when all ports are open
+grace           = "30s"           # for requests under way when weir stops
+watch           = false           # reload when a file changes
+via             = "weir"          # weir's name in Via
+trusted_proxies = ["10.0.0.0/8"]  # whose X-Forwarded-For and Forwarded are believed
+include         = ["many-sites/shop.hcl"]
+
+# ---------------------------------------------------------------- where weir listens
+
+listener "http" {
+  address         = ":80" # "127.0.0.1:8080", "[::1]:80", "unix:/run/weir.sock"
+  protocols       = ["h1"]
+  max_connections = 50000
+  proxy_protocol  = "off"
+
+  timeouts {
+    header     = "10s"    # a whole request head, from its first byte
+    idle       = "3m"     # until the next request on a kept connection
+    body_floor = "1KiB/s" # progress, not wall clock, ends a slow body
+    tunnel     = "1h"     # silence on a WebSocket
+  }
+  limits {
+    line    = "8KiB"
+    head    = "64KiB"
+    fields  = 100
+    trailer = "8KiB"
+  }
+}
+
+listener "local" {
+  address = "unix:/run/weir/local.sock"
+  mode    = "0660"
+}
+
+# ---------------------------------------------------------------- who answers
+
+upstream "shop-next" {
+  server "10.0.0.11:8080" {
+    weight          = 2
+    max_connections = 100 # requests at one time
+  }
+  server "10.0.0.12:8080" {}
+  server "10.0.1.11:8080" { backup = true }
+  server "spare" {
+    address = env("SPARE_ADDRESS", "10.0.1.12:8080")
+    weight  = 0 # takes nothing new
+  }
+
+  balance        = "least-request" # round-robin, random, least-time, hash, maglev
+  slow_start     = "30s"
+  keepalive      = 128
+  keepalive_idle = "60s"
+  host           = "pass" # the client's Host, or a template
+  protocol       = "h1"
+
+  sticky {
+    cookie    = "weir_shop"
+    path      = "/"
+    max_age   = "8h"
+    secure    = false
+    same_site = "lax"
+  }
+  health {
+    path     = "/healthz"
+    method   = "GET"
+    host     = "shop.example.com"
+    headers  = { "User-Agent" = "weir" }
+    interval = "2s"
+    timeout  = "1s"
+    expect   = [200, "3xx"]
+    rise     = 1
+    fall     = 2
+  }
+  outlier {
+    errors      = 5
+    within      = "10s"
+    eject       = "30s"
+    max_ejected = "50%"
+  }
+  retry {
+    attempts = 2
+    budget   = "20%"
+    on       = [502, 503]
+    timeout  = "5s"
+  }
+  queue {
+    per_server = 200
+    length     = 1000
+    timeout    = "1s"
+  }
+  timeouts {
+    connect    = "5s"
+    first_byte = "60s"
+    idle       = "60s"
+  }
+}
+
+upstream "api" {
+  discover "dns" {
+    name    = "api.example.com" # "_http._tcp.api.example.com" asks for SRV
+    port    = 8080
+    server  = "127.0.0.1:53"
+    refresh = "30s"
+  }
+  health { tcp = true }
+}
+
+upstream "local" {
+  server "unix:/run/app.sock" {}
+  balance = "hash" # or maglev: the same value, the same server
+  sticky { by = "{client.ip}" }
+}
+
+# ---------------------------------------------------------------- settings by name
+
+policy "public" {
+  max_body = "10MB"
+  response {
+    set     = { "X-Content-Type-Options" = "nosniff" }
+    default = { "Cache-Control" = "no-cache" }
+    remove  = ["Server", "X-Powered-By"]
+  }
+}
+
+# ---------------------------------------------------------------- sites
+
+site "www.example.com" {
+  hosts     = ["www.example.com", "example.com", "*.www.example.com"]
+  on        = [listener.http]
+  use       = [policy.public]
+  deny      = ["192.0.2.0/24"]
+  forwarded = "both" # x-forwarded, rfc7239, off
+  via       = true
+  log       = [log.access]
+
+  request_id {
+    header = "X-Request-ID"
+    trust  = true # what a trusted proxy sent is kept
+  }
+
+  route "/*" { proxy = upstream.shop-next }
+
+  # Everything that a request can be told apart by.
+  route "/api/{version}/*" {
+    method  = ["GET", "POST"]
+    header  = { "X-Api-Key" = "*", "Accept" = "~ json" }
+    query   = { "debug" = "1" }
+    cookie  = { "beta" = "yes" }
+    clients = ["10.0.0.0/8", "2001:db8::/32"]
+    when    = "request.method == 'GET'"
+    proxy   = upstream.api
+
+    host     = "api.example.com"
+    max_body = "1MB"
+    allow    = ["10.0.0.0/8"]
+    rewrite { strip_prefix = "/api" }
+    request {
+      remove  = ["X-Debug"]
+      set     = { "X-Client" = "{client.ip}" }
+      add     = { "X-Seen" = "{host}{path}" }
+      default = { "Accept-Language" = "en" }
+      query {
+        remove  = ["utm_source"]
+        set     = { "version" = "{version}" }
+        default = { "page" = "1" }
+      }
+    }
+    timeouts { first_byte = "5m" }
+  }
+
+  # A regular expression over the path, and one to change it.
+  route "~ ^/item/[0-9]+$" {
+    proxy = upstream.local
+    rewrite {
+      path       = "^/item/([0-9]+)$"
+      replace    = "/items.php/$1"
+      add_prefix = "/v2"
+    }
+  }
+
+  route "/shoes/{colour}-{id}" {
+    proxy = upstream.local
+    rewrite { to = "/index.php?id={id}&c={colour}" }
+  }
+
+  # A canary and a shadow.
+  route "/search" {
+    split {
+      to = { "upstream.shop-next" = 95, "upstream.local" = 5 }
+      by = "{client.ip}"
+    }
+    mirror {
+      to    = upstream.api
+      share = "10%"
+    }
+  }
+
+  # Answers of weir's own.
+  route "/health" {
+    log = false
+    respond {
+      status  = 200
+      body    = "well\n"
+      type    = "text/plain; charset=utf-8"
+      headers = { "Cache-Control" = "no-store" }
+    }
+  }
+  respond "/robots.txt" { body = "User-agent: *\nAllow: /\n" }
+  redirect "example.com/*" { to = "http://www.example.com/{*}" }
+  redirect "/old/*" {
+    to     = "/{*}"
+    status = 301
+  }
+
+  errors {
+    page "404" {
+      file     = "error-pages/404.html"
+      upstream = true # also instead of what a server says
+    }
+    page "5xx" { file = "error-pages/sorry.html" }
+    page "503" {
+      body   = "Busy: try again.\n"
+      type   = "text/plain; charset=utf-8"
+      status = 503
+    }
+  }
+
+  # Tests, run by `weir check` and before each reload.
+  expect "GET /shoes/red-7" { upstream = upstream.local }
+  expect "GET /item/12" { route = "~ ^/item/[0-9]+$" }
+  expect "GET /old/a" { location = "/a" }
+  expect "GET /" {
+    host     = "example.com"
+    location = "http://www.example.com/"
+  }
+  expect "GET /" {
+    client = "192.0.2.1"
+    status = 403
+  }
+  expect "POST /api/v1/users" {
+    headers = { "X-Api-Key" = "k" }
+    route   = "/*"
+  }
+}
+
+# ---------------------------------------------------------------- seeing, and steering
+
+admin { listen = "127.0.0.1:9180" } # or "unix:/run/weir/admin.sock"
+
+log "access" {
+  to     = "/var/log/weir/access.log" # stdout, stderr, syslog, syslog://host:514
+  format = "json"                     # combined, common, "{client.ip} {status} ..."
+  rotate {
+    size = "100MB"
+    age  = "1d"
+    keep = 10
+  }
+}
+
+log "events" {
+  to     = "stderr"
+  format = "text" # json
+  level  = "info" # debug, warn, error
+}
