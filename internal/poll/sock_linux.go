@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-
-	"weir/internal/clock"
 )
 
 // A sock is a Conn on a poller. Readiness is edge-triggered: an edge that nobody waits for is
@@ -131,9 +129,11 @@ func (s *sock) broken() error {
 	return nil
 }
 
-// late returns ErrTimeout where the deadline has passed, else ErrAgain.
+// late returns ErrTimeout where the deadline has passed, else ErrAgain. It goes by the times of the poller's
+// and the wheel's last turns, which cost nothing: a deadline that has passed since then is still in the wheel,
+// and who waits for it is woken.
 func (s *sock) late(by *atomic.Int64) error {
-	if t := by.Load(); t != 0 && clock.Now() >= t {
+	if t := by.Load(); t != 0 && (t <= s.p.now.Load() || t <= s.p.wheel.fired.Load()) {
 		return ErrTimeout
 	}
 	return ErrAgain

@@ -3,6 +3,7 @@ package poll
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/clock"
@@ -18,6 +19,8 @@ type wheel struct {
 	far   ring
 	due   int64 // when timer fires; 0: not set
 	timer *time.Timer
+
+	fired atomic.Int64 // when slots were emptied last; set before what was in them is woken
 }
 
 type ring struct {
@@ -91,6 +94,7 @@ func (w *wheel) fire() {
 	now := clock.Now()
 	w.mu.Lock()
 	w.due = 0
+	w.fired.Store(now)
 	due := w.near.take(now, w.far.take(now, nil))
 	w.mu.Unlock()
 	for _, s := range due {
