@@ -1,0 +1,413 @@
+package weirtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A command carries out a step.
+type command func(st *stage, step *Step) error
+
+// commands are all steps there are. It is filled in by commandTable, because commands may look steps up.
+var commands = commandTable()
+
+func commandTable() map[string]command {
+	return map[string]command{
+		"origin": (*stage).origin, "server": (*stage).server, "nginx": (*stage).nginx,
+		"weir": (*stage).start, "client": (*stage).client,
+
+		">": (*stage).send, ">>": (*stage).send, "flush": (*stage).nothing, "chunk": (*stage).chunk,
+		"<": (*stage).expectHead, "<<": (*stage).expectBytes, "body": (*stage).expectBody,
+		"body-ends": (*stage).expectCut, "trailer": (*stage).expectTrailer, "closed": (*stage).expectEnd,
+		"close": (*stage).close, "half-close": (*stage).halfClose, "abort": (*stage).abort,
+		"accept": (*stage).accept, "idle": (*stage).idle,
+
+		"$": (*stage).shell, "tally": (*stage).tally, "load": (*stage).load, "unload": (*stage).unload,
+		"answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
+		"kill": (*stage).kill, "revive": (*stage).revive,
+		"sick": (*stage).sick, "well": (*stage).well, "saw": (*stage).saw,
+	}
+}
+
+func (st *stage) add(name string, t target) {
+	st.targets[name] = t
+	st.order = append(st.order, name)
+	st.vars[name] = t.Address()
+}
+
+func (st *stage) origin(step *Step) error {
+	name, kind, _ := strings.Cut(step.Text, " ")
+	o, err := newOrigin(pathOf(st.dir, name, kind))
+	if err == nil {
+		st.add(name, o)
+	}
+	return err
+}
+
+func (st *stage) server(step *Step) error {
+	name, kind, _ := strings.Cut(step.Text, " ")
+	s, err := NewServer(name, pathOf(st.dir, name, kind))
+	if err == nil {
+		st.add(name, s)
+	}
+	return err
+}
+
+func (st *stage) nginx(step *Step) error {
+	name := step.Text
+	conf, ok := st.files[name+".conf"]
+	if !ok {
+		return fmt.Errorf("no file %q", name+".conf")
+	}
+	n, err := NewNginx(filepath.Join(st.dir, name+".nginx"), st.expand(conf))
+	if err != nil {
+		return err
+	}
+	st.add(name, n)
+	return await("tcp", n.Address())
+}
+
+func (st *stage) start(step *Step) error {
+	if err := st.unpack(); err != nil {
+		return err
+	}
+	if err := st.complete("weir.hcl"); err != nil {
+		return err
+	}
+	p, err := Start(st.bin, st.dir, strings.Fields(step.Text)...)
+	if err != nil {
+		return err
+	}
+	st.weir = p
+	st.vars["pid"] = strconv.Itoa(p.Pid())
+	for name, address := range p.Listeners {
+		st.vars[name] = address
+	}
+	return nil
+}
+
+var (
+	hasListener = regexp.MustCompile(`(?m)^listener `)
+	hasAdmin    = regexp.MustCompile(`(?m)^admin `)
+)
+
+// complete adds to a configuration what scripts need not say.
+func (st *stage) complete(name string) error {
+	path := filepath.Join(st.dir, name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		data, err = st.defaultConfig(), nil
+	}
+	if err != nil {
+		return err
+	}
+	if !hasListener.Match(data) {
+		data = append(data, "\nlistener \"http\" { address = \"127.0.0.1:0\" }\n"...)
+	}
+	if !hasAdmin.Match(data) {
+		data = fmt.Appendf(data, "\nadmin { listen = \"unix:%s/%s\" }\n", st.dir, AdminSocket)
+	}
+	return os.WriteFile(path, data, 0o644)
+}
+
+func (st *stage) defaultConfig() []byte {
+	out := []byte("upstream \"all\" {\n")
+	for _, name := range st.order {
+		out = fmt.Appendf(out, "  server %q {}\n", st.targets[name].Address())
+	}
+	return append(out, "}\nsite \"*\" {\n  route \"/*\" { proxy = upstream.all }\n}\n"...)
+}
+
+// client connects: "NAME [LISTENER] [from ADDRESS]", where LISTENER may be @ and an address.
+func (st *stage) client(step *Step) error {
+	words := strings.Fields(step.Text)
+	to, dialer := st.vars["http"], net.Dialer{Timeout: patience}
+	for i := 1; i < len(words); i++ {
+		address, direct := strings.CutPrefix(words[i], "@")
+		switch {
+		case words[i] == "from" && i+1 < len(words):
+			dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(words[i+1])}
+			i++
+		case direct:
+			to = address
+		default:
+			to = st.vars[words[i]]
+		}
+	}
+	network, path := "tcp", to
+	if p, ok := strings.CutPrefix(to, "unix:"); ok {
+		network, path = "unix", p
+	}
+	c, err := dialer.Dial(network, path)
+	if err == nil {
+		st.keep(words[0], newPeer(c))
+	}
+	return err
+}
+
+func (st *stage) send(step *Step) error {
+	data, err := toSend(step.Text)
+	if err != nil {
+		return err
+	}
+	if step.Verb == ">" {
+		data = append(data, "\r\n"...)
+	}
+	st.last = step.Name
+	st.pending = append(st.pending, data...)
+	return nil
+}
+
+func (st *stage) nothing(*Step) error { return nil }
+
+func (st *stage) chunk(step *Step) error {
+	data, err := toSend(step.Text)
+	if err != nil {
+		return err
+	}
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	p.out <- fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data)
+	return nil
+}
+
+// startLine tells the first line of a head from a field.
+var startLine = regexp.MustCompile(`^HTTP/1|^[^:]+ [^ ]+ HTTP/1\.[01]$`)
+
+func (st *stage) expectHead(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case step.Text == "":
+		if len(p.fields) > 0 {
+			return fmt.Errorf("more fields came: %s", list(p.fields))
+		}
+		return nil
+	case strings.HasPrefix(step.Text, "!"):
+		if v, ok := p.get(step.Text[1:]); ok {
+			return fmt.Errorf("field %q came: %s", step.Text[1:], brief(v))
+		}
+		return nil
+	case !startLine.MatchString(step.Text):
+		return take(&p.fields, step.Text)
+	}
+	if err := p.readHead(); err != nil {
+		return err
+	}
+	if ok, err := matches(step.Text, p.first); !ok {
+		return errors.Join(fmt.Errorf("got %s", brief(p.first)), err)
+	}
+	return nil
+}
+
+func (st *stage) expectBytes(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	want, err := toSend(step.Text)
+	if err != nil {
+		return err
+	}
+	p.soon()
+	got, err := p.readN(len(want))
+	if string(got) != string(want) {
+		return errors.Join(fmt.Errorf("got %s", brief(string(got))), err)
+	}
+	return nil
+}
+
+func (st *stage) expectBody(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	got, err := p.readBody()
+	if err != nil {
+		return fmt.Errorf("%w; got %s", err, brief(string(got)))
+	}
+	ok, err := matches(step.Text, string(got))
+	if !ok {
+		return errors.Join(fmt.Errorf("content is %s", brief(string(got))), err)
+	}
+	return nil
+}
+
+func (st *stage) expectCut(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	got, err := p.readBody()
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return nil
+	}
+	return fmt.Errorf("content did not end early: %s, %w", brief(string(got)), err)
+}
+
+func (st *stage) expectTrailer(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	return take(&p.after, step.Text)
+}
+
+func (st *stage) expectEnd(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	delete(st.peers, step.Name)
+	return p.readEnd()
+}
+
+func (st *stage) close(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	delete(st.peers, step.Name)
+	p.shut()
+	return nil
+}
+
+func (st *stage) halfClose(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err == nil {
+		p.out <- nil
+	}
+	return err
+}
+
+func (st *stage) abort(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	delete(st.peers, step.Name)
+	return p.abort()
+}
+
+func (st *stage) accept(step *Step) error {
+	o, ok := st.targets[step.Name].(*origin)
+	if !ok {
+		return fmt.Errorf("%q is no origin", step.Name)
+	}
+	p, err := o.next()
+	if err != nil {
+		return err
+	}
+	name := step.Name
+	if step.Text != "" {
+		name = step.Text
+	}
+	st.keep(name, p)
+	return nil
+}
+
+func (st *stage) idle(step *Step) error {
+	o, ok := st.targets[step.Name].(*origin)
+	if !ok {
+		return fmt.Errorf("%q is no origin", step.Name)
+	}
+	if n := len(o.arrived); n > 0 {
+		return fmt.Errorf("%d connections came", n)
+	}
+	return nil
+}
+
+func (st *stage) signal(step *Step) error {
+	s, ok := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "INT": syscall.SIGINT}[step.Text]
+	if !ok {
+		return fmt.Errorf("unknown signal %q", step.Text)
+	}
+	return st.weir.Signal(s)
+}
+
+func (st *stage) stopped(step *Step) error {
+	want, _ := strconv.Atoi(step.Text)
+	code, err := st.weir.Wait(patience)
+	if err == nil && code != want {
+		err = fmt.Errorf("weir ended with %d", code)
+	}
+	return err
+}
+
+// reload puts a file in the place of weir.hcl and has weir read it.
+func (st *stage) reload(step *Step) error {
+	if step.Text != "" {
+		if err := st.complete(step.Text); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(st.dir, step.Text), filepath.Join(st.dir, "weir.hcl")); err != nil {
+			return err
+		}
+	}
+	return st.shell(&Step{Line: step.Line, Text: "weir reload -c weir.hcl", Output: step.Output, Exit: step.Exit})
+}
+
+func (st *stage) kill(step *Step) error {
+	t, ok := st.targets[step.Text]
+	if !ok {
+		return fmt.Errorf("unknown origin %q", step.Text)
+	}
+	t.kill()
+	delete(st.peers, step.Text)
+	return nil
+}
+
+func (st *stage) revive(step *Step) error {
+	t, ok := st.targets[step.Text]
+	if !ok {
+		return fmt.Errorf("unknown origin %q", step.Text)
+	}
+	return t.revive()
+}
+
+func (st *stage) sick(step *Step) error { return st.setSick(step.Name, true) }
+func (st *stage) well(step *Step) error { return st.setSick(step.Name, false) }
+
+func (st *stage) setSick(name string, sick bool) error {
+	s, ok := st.targets[name].(*Server)
+	if !ok {
+		return fmt.Errorf("%q is no server", name)
+	}
+	s.sick.Store(sick)
+	return nil
+}
+
+// saw compares how many requests a server has seen since it was last asked.
+func (st *stage) saw(step *Step) error {
+	s, ok := st.targets[step.Name].(*Server)
+	if !ok {
+		return fmt.Errorf("%q is no server", step.Name)
+	}
+	want, err := strconv.ParseInt(step.Text, 10, 64)
+	if err != nil {
+		return err
+	}
+	var got int64
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if got += s.seen.Swap(0); got >= want {
+			break
+		}
+	}
+	if got != want {
+		return fmt.Errorf("saw %d requests", got)
+	}
+	return nil
+}

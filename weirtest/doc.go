@@ -1,0 +1,71 @@
+// Package weirtest runs behaviour scripts: what weir does, told as the exchange of bytes between clients,
+// weir and origins.
+//
+// A script is a txtar archive in testdata/script. Its first line is the sentence that is tested. Then come
+// the steps, one a line, carried out strictly in order, and after them the files: the configuration weir.hcl,
+// configurations of nginx, whatever else is needed.
+//
+//	# The answer of the origin reaches the client.
+//	origin a
+//	weir
+//	client c
+//	c> GET /x HTTP/1.1
+//	c> Host: example.test
+//	c>
+//	a< GET /x HTTP/1.1
+//	a< Host: example.test
+//	a> HTTP/1.1 200 OK
+//	a> Content-Length: 2
+//	a>
+//	a>> ok
+//	c< HTTP/1.1 200 OK
+//	c body ok
+//
+// # Peers
+//
+//	origin NAME [unix]       an origin whose every byte the script sends; {{NAME}} is its address
+//	server NAME [unix]       an origin that answers by itself; see Server
+//	nginx NAME               a real nginx; the file NAME.conf holds the contents of its server block
+//	weir [FLAG...]           start weir on weir.hcl; {{http}} is the address of its listener "http"
+//	client NAME [LISTENER]   connect to weir (or, with an @, to an address)
+//
+// Without a file weir.hcl, a site for any host leads to an upstream of all origins and servers. A
+// configuration without listener or admin block gets one.
+//
+// # Bytes
+//
+//	NAME> TEXT               send TEXT and CRLF
+//	NAME>> TEXT              send TEXT as it is; @N is N bytes of a pattern
+//	NAME chunk TEXT          send TEXT as a chunk
+//	NAME< LINE               a line with HTTP/1 in it reads a whole head; its first line must be LINE
+//	NAME< Field: VALUE       that head has this field
+//	NAME< !Field             it has no such field
+//	NAME<                    it has no field but those named
+//	NAME<< TEXT              the next bytes are TEXT
+//	NAME body TEXT           the content that belongs to the last head is TEXT
+//	NAME body-ends           the content ends too early
+//	NAME trailer Field: V    a field that followed the content
+//	NAME closed              nothing more comes: the other side has closed (or reset)
+//	NAME close               close; also "half-close" and "abort" (a reset)
+//	NAME accept [AS]         wait for the next connection to an origin; from now on it is NAME, or AS
+//	NAME idle                nobody has connected since
+//
+// Sends that follow each other leave in one write; "NAME flush" ends one. TEXT knows \r \n \t \\ \* \@ and
+// \xHH; in what is expected, * stands for anything.
+//
+// # Programs and the rest
+//
+//	$ COMMAND                run by sh in the script's directory; must succeed
+//	exit N                   ... or exit with N
+//	| LINE                   a line of its output, in this order; !| LINE: no such line
+//	until $ COMMAND          the same again and again until all holds
+//	tally N PATH [FIELD...]  N requests one after another; prints for each different answer how many
+//	load NAME N PATH         N clients that keep asking until "unload NAME", which prints as tally does
+//	answers FILE             one case a line: STATUS closed|kept REQUEST [=> BODY]
+//	reload [FILE]            FILE becomes weir.hcl; `weir reload`; must succeed
+//	signal NAME              TERM, HUP, USR1 to weir
+//	stopped [N]              weir exits by itself, with code N
+//	kill NAME, revive NAME   the origin's address refuses, and accepts again
+//	NAME sick, NAME well     what a server answers at /health
+//	NAME saw N               a server has seen N requests (but /health) since it was last asked
+package weirtest

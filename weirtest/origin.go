@@ -1,0 +1,128 @@
+package weirtest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// originAddress is where origins listen: a loopback address that no client's port can get in the way of when
+// a killed origin comes back to its port.
+const originAddress = "127.0.0.2:0"
+
+// A target is something that listens: a scripted origin, a server, an nginx.
+type target interface {
+	Address() string // host:port or unix:path
+	kill()
+	revive() error
+}
+
+// A socket is a listening socket that may be taken away and brought back.
+type socket struct {
+	address string // as weir's configuration has it
+	listen  func() (net.Listener, error)
+	l       net.Listener
+}
+
+// open opens a socket on a free port, or on the unix socket path if there is one.
+func open(path string) (*socket, error) {
+	if path != "" {
+		s := &socket{address: "unix:" + path, listen: func() (net.Listener, error) {
+			os.Remove(path)
+			return net.Listen("unix", path)
+		}}
+		return s, s.reopen()
+	}
+	s := &socket{listen: func() (net.Listener, error) { return net.Listen("tcp", originAddress) }}
+	if err := s.reopen(); err != nil {
+		return nil, err
+	}
+	s.address = s.l.Addr().String()
+	s.listen = func() (net.Listener, error) { return net.Listen("tcp", s.address) }
+	return s, nil
+}
+
+func (s *socket) reopen() (err error) {
+	for try := 0; try < 50; try++ { // a connection of before may still hold the port for a moment
+		if s.l, err = s.listen(); err == nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return err
+}
+
+func (s *socket) Address() string { return s.address }
+
+// An origin answers what the script says, byte by byte.
+type origin struct {
+	*socket
+	arrived chan net.Conn
+
+	mu    sync.Mutex // protects conns
+	conns []net.Conn
+}
+
+func newOrigin(path string) (*origin, error) {
+	s, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	o := &origin{socket: s, arrived: make(chan net.Conn, 1024)}
+	go o.accept(s.l)
+	return o, nil
+}
+
+func (o *origin) accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		o.mu.Lock()
+		o.conns = append(o.conns, c)
+		o.mu.Unlock()
+		o.arrived <- c
+	}
+}
+
+func (o *origin) next() (*peer, error) {
+	select {
+	case c := <-o.arrived:
+		return newPeer(c), nil
+	case <-time.After(patience):
+		return nil, fmt.Errorf("nobody connected within %s", patience)
+	}
+}
+
+func (o *origin) kill() {
+	o.l.Close()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, c := range o.conns {
+		if t, ok := c.(*net.TCPConn); ok {
+			t.SetLinger(0)
+		}
+		c.Close()
+	}
+	o.conns = nil
+}
+
+func (o *origin) revive() error {
+	if err := o.reopen(); err != nil {
+		return err
+	}
+	go o.accept(o.l)
+	return nil
+}
+
+// pathOf returns where a unix socket of that name belongs; "" where none is asked for.
+func pathOf(dir, name, kind string) string {
+	if strings.TrimSpace(kind) != "unix" {
+		return ""
+	}
+	return dir + "/" + name + ".sock"
+}

@@ -1,0 +1,200 @@
+package weirtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Run runs every script that matches pattern as a subtest, side by side. bin is weir's binary.
+func Run(t *testing.T, bin, pattern string) {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no scripts %q: %v", pattern, err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := runScript(bin, data); err != nil {
+				t.Errorf("%s:%v", name, err)
+			}
+		})
+	}
+}
+
+// A stage is what one script plays on.
+type stage struct {
+	bin     string
+	dir     string
+	files   map[string]string
+	vars    map[string]string
+	targets map[string]target
+	order   []string // names of targets as they came
+	peers   map[string]*peer
+	opened  []*peer
+	loads   map[string]*load
+	weir    *Process
+	pending []byte // of the peer last
+	last    string
+}
+
+// runScript plays one script; an error begins with the line.
+func runScript(bin string, data []byte) (err error) {
+	script, err := ParseScript(data)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "weir") // short: a unix socket's path has a limit
+	if err != nil {
+		return err
+	}
+	st := &stage{
+		bin: bin, dir: dir, files: map[string]string{}, vars: map[string]string{"dir": dir},
+		targets: map[string]target{}, peers: map[string]*peer{}, loads: map[string]*load{},
+	}
+	for _, f := range script.Files {
+		st.files[f.Name] = string(f.Data)
+	}
+	defer func() { err = errors.Join(err, st.clear()) }()
+	return st.play(script)
+}
+
+func (st *stage) play(script *Script) error {
+	for i := range script.Steps {
+		step := &script.Steps[i]
+		err := st.flushBefore(step)
+		if err == nil {
+			err = st.do(step)
+		}
+		if err != nil {
+			return fmt.Errorf("%d: %s: %w%s", step.Line, script.Sentence, err, st.scene())
+		}
+	}
+	return st.flush()
+}
+
+func (st *stage) do(step *Step) error {
+	run, ok := commands[step.Verb]
+	if !ok {
+		return fmt.Errorf("unknown step %q", step.Verb)
+	}
+	step.Text = st.expand(step.Text)
+	for i := range step.Output {
+		step.Output[i].Text = st.expand(step.Output[i].Text)
+	}
+	return run(st, step)
+}
+
+// expand fills in {{NAME}}; what it does not know stays.
+func (st *stage) expand(s string) string {
+	if !strings.Contains(s, "{{") {
+		return s
+	}
+	for name, value := range st.vars {
+		s = strings.ReplaceAll(s, "{{"+name+"}}", value)
+	}
+	return s
+}
+
+// unpack writes the script's files. It is done when weir starts or a program runs: then all origins have
+// their addresses.
+func (st *stage) unpack() error {
+	for name, text := range st.files {
+		path := filepath.Join(st.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(st.expand(text)), 0o644); err != nil {
+			return err
+		}
+		delete(st.files, name)
+	}
+	return nil
+}
+
+// flushBefore sends what is pending, unless step adds to it.
+func (st *stage) flushBefore(step *Step) error {
+	if (step.Verb == ">" || step.Verb == ">>") && step.Name == st.last {
+		return nil
+	}
+	return st.flush()
+}
+
+func (st *stage) flush() error {
+	if st.last == "" {
+		return nil
+	}
+	p, err := st.peer(st.last)
+	if err == nil {
+		p.send(st.pending)
+	}
+	st.last, st.pending = "", nil
+	return err
+}
+
+// peer returns the connection of that name; an origin that has none accepts one.
+func (st *stage) peer(name string) (*peer, error) {
+	if p := st.peers[name]; p != nil {
+		return p, nil
+	}
+	o, ok := st.targets[name].(*origin)
+	if !ok {
+		return nil, fmt.Errorf("%q has no connection", name)
+	}
+	p, err := o.next()
+	if err != nil {
+		return nil, err
+	}
+	st.keep(name, p)
+	return p, nil
+}
+
+func (st *stage) keep(name string, p *peer) {
+	st.peers[name] = p
+	st.opened = append(st.opened, p)
+}
+
+// scene tells what weir had to say, for a script that failed.
+func (st *stage) scene() string {
+	var b strings.Builder
+	if st.weir != nil {
+		if out := st.weir.Output(); out != "" {
+			fmt.Fprintf(&b, "\n--- weir wrote:\n%s", out[max(0, len(out)-3000):])
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(st.dir, "access.log")); err == nil {
+		fmt.Fprintf(&b, "\n--- access.log:\n%s", data[max(0, len(data)-3000):])
+	}
+	for name, t := range st.targets {
+		if n, ok := t.(*Nginx); ok && n.complaint() != "" {
+			fmt.Fprintf(&b, "\n--- nginx %s:\n%s", name, n.complaint())
+		}
+	}
+	return b.String()
+}
+
+// clear ends all that runs.
+func (st *stage) clear() error {
+	for _, l := range st.loads {
+		l.stop()
+	}
+	for _, p := range st.opened {
+		p.abort()
+	}
+	var err error
+	if st.weir != nil {
+		err = st.weir.Stop()
+	}
+	for _, t := range st.targets {
+		t.kill()
+	}
+	return errors.Join(err, os.RemoveAll(st.dir))
+}

@@ -1,0 +1,36 @@
+package weirtest
+
+import (
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8") // scripts wait more than they work
+	os.Exit(m.Run())
+}
+
+// touchSources has the go command know that the result depends on every source of weir: it looks at which
+// files a test looks at before it takes a result from its cache.
+func touchSources() {
+	filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".go") {
+			os.Stat(path)
+		}
+		return nil
+	})
+}
+
+func TestScripts(t *testing.T) {
+	touchSources()
+	bin, err := Build(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	Run(t, bin, "../testdata/script/*.txtar")
+}

@@ -1,0 +1,115 @@
+package weirtest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A Server is an origin that answers by itself. Every answer carries its name in the field X-Server. What is
+// asked for decides the answer:
+//
+//	/bytes/N      N bytes of the pattern
+//	/status/N     that status
+//	/echo...      the request as it arrived: request line, fields in alphabetical order, an empty line, content
+//	/slow/MS      after MS milliseconds
+//	/health       200, or 503 while it is sick
+//	anything      its name and a line feed
+type Server struct {
+	*socket
+	name string
+	http *http.Server
+	sick atomic.Bool
+	seen atomic.Int64
+}
+
+// NewServer starts a server on a free port, or on a unix socket of that path.
+func NewServer(name, path string) (*Server, error) {
+	s, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	out := &Server{socket: s, name: name}
+	out.serve()
+	return out, nil
+}
+
+func (s *Server) serve() {
+	s.http = &http.Server{Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: time.Minute}
+	s.http.SetKeepAlivesEnabled(true)
+	go s.http.Serve(s.l)
+}
+
+// Close ends the server.
+func (s *Server) Close() { s.kill() }
+
+func (s *Server) kill() { s.http.Close() }
+
+func (s *Server) revive() error {
+	if err := s.reopen(); err != nil {
+		return err
+	}
+	s.serve()
+	return nil
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Server", s.name)
+	h["Date"] = nil
+	what, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if what == "health" {
+		if s.sick.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		return
+	}
+	s.seen.Add(1)
+	n, _ := strconv.Atoi(rest)
+	switch what {
+	case "bytes":
+		h.Set("Content-Type", "text/plain")
+		h.Set("Content-Length", rest)
+		w.Write(Pattern(n))
+	case "status":
+		w.WriteHeader(max(n, 200))
+		fmt.Fprintf(w, "%s says %d\n", s.name, n)
+	case "echo":
+		echo(w, r)
+	case "slow":
+		pause(r.Context(), time.Duration(n)*time.Millisecond)
+		fmt.Fprintln(w, s.name)
+	default:
+		io.Copy(io.Discard, r.Body)
+		fmt.Fprintln(w, s.name)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// echo writes the request as it arrived.
+func echo(w io.Writer, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	lines := []string{"Host: " + r.Host}
+	for name, values := range r.Header {
+		for _, v := range values {
+			lines = append(lines, canonical(name)+": "+v)
+		}
+	}
+	for _, c := range r.TransferEncoding {
+		lines = append(lines, "Transfer-Encoding: "+c)
+	}
+	sort.Strings(lines)
+	fmt.Fprintf(w, "%s %s %s\n%s\n\n%s\n", r.Method, r.RequestURI, r.Proto, strings.Join(lines, "\n"), body)
+}
