@@ -192,8 +192,9 @@ func (p *part) append(dst []byte, x *Exchange) []byte {
 	return append(dst, s...)
 }
 
-// AppendEscaped is Append with escape appending the value of each placeholder in place of the value itself.
-func (t *Template) AppendEscaped(dst []byte, x *Exchange, escape func(dst []byte, value string) []byte) []byte {
+// AppendEscaped is Append with escape appending the value of each placeholder, whose name it is told as the
+// template writes it, in place of the value itself.
+func (t *Template) AppendEscaped(dst []byte, x *Exchange, escape func(dst []byte, name, value string) []byte) []byte {
 	for i := range t.parts {
 		p := &t.parts[i]
 		if p.value == nil {
@@ -205,7 +206,7 @@ func (t *Template) AppendEscaped(dst []byte, x *Exchange, escape func(dst []byte
 		if len(built) > from {
 			s = string(built[from:]) + s
 		}
-		dst = escape(built[:from], s)
+		dst = escape(built[:from], p.text, s)
 	}
 	return dst
 }

@@ -94,21 +94,7 @@ func (t *transform) serve(x *weir.Exchange) error {
 	return err
 }
 
-// Fields that no configuration may change, with what to do instead.
-var connectionFields = map[weir.FieldID]string{
-	weir.FieldConnection:       "it concerns one connection only",
-	weir.FieldKeepAlive:        "it concerns one connection only",
-	weir.FieldProxyConnection:  "it concerns one connection only",
-	weir.FieldHTTP2Settings:    "it concerns one connection only",
-	weir.FieldTE:               "it concerns one connection only",
-	weir.FieldUpgrade:          "it concerns one connection only",
-	weir.FieldTransferEncoding: "it tells where a message ends",
-	weir.FieldContentLength:    "it tells where a message ends",
-	weir.FieldTrailer:          "it tells where a message ends",
-	weir.FieldExpect:           "it concerns one connection only",
-	weir.FieldHost:             "the host has a setting of its own",
-}
-
+// requestFields are fields of a request that no configuration may change, besides those that are reserved.
 var requestFields = map[weir.FieldID]string{weir.FieldVia: "it is how weir recognises a loop"}
 
 // checkName returns an error for a name that can't be changed.
@@ -117,11 +103,11 @@ func checkName(name string, others map[weir.FieldID]string) error {
 		return fmt.Errorf("field name %q holds a character that no field name may", name)
 	}
 	id := weir.Identify(name)
-	reason, bad := connectionFields[id]
-	if !bad {
-		reason, bad = others[id]
+	reason := id.Reserved()
+	if reason == "" {
+		reason = others[id]
 	}
-	if bad {
+	if reason != "" {
 		return fmt.Errorf("field %q can't be changed: %s", name, reason)
 	}
 	return nil

@@ -1,11 +1,13 @@
 package syntax
 
+import "strings"
+
 const hexDigits = "0123456789ABCDEF"
 
 // The bytes that may stand in a part of a URL as they are (RFC 3986, sections 3.3 and 3.4).
 var (
 	pathByte  = urlBytes("/!$&'()*+,;=:@-._~")
-	queryByte = urlBytes("/?!$'()*,;:@-._~")
+	queryByte = urlBytes("/?!$'()*,:@-._~") // without ";", which some servers take for "&"
 )
 
 func urlBytes(others string) (t [256]bool) {
@@ -26,7 +28,7 @@ func AppendPath(dst []byte, s string) []byte { return appendEscaped(dst, s, &pat
 // no "&", "=", "+" or "%" of its own.
 func AppendQuery(dst []byte, s string) []byte { return appendEscaped(dst, s, &queryByte, false) }
 
-// AppendQueryPiece appends s, which is a piece of a URL already, to a query: "&", "=" and "+" are escaped,
+// AppendQueryPiece appends s, which is a piece of a URL already, to a query: "&", ";", "=" and "+" are escaped,
 // and an escape that is there already stays.
 func AppendQueryPiece(dst []byte, s string) []byte { return appendEscaped(dst, s, &queryByte, true) }
 
@@ -73,4 +75,31 @@ func cutDecoded(raw, want string) (rest string, ok bool) {
 		raw = raw[n:]
 	}
 	return raw, true
+}
+
+// AppendWholeQuery appends s, a whole query as a client has sent it: what can't stand there is escaped.
+func AppendWholeQuery(dst []byte, s string) []byte {
+	return appendEscaped(dst, s, &wholeQueryByte, true)
+}
+
+var wholeQueryByte = urlBytes("/?!$&'()*+,;=:@-._~")
+
+// CutOutside cuts s around the first of the bytes of seps that stands outside of {placeholders}. found is that
+// byte, or 0 where there is none.
+func CutOutside(s, seps string) (before, after string, found byte) {
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '{' && i+1 < len(s) && s[i+1] == '{':
+			i++
+		case s[i] == '{':
+			end := strings.IndexByte(s[i:], '}')
+			if end < 0 {
+				return s, "", 0
+			}
+			i += end
+		case strings.IndexByte(seps, s[i]) >= 0:
+			return s[:i], s[i+1:], s[i]
+		}
+	}
+	return s, "", 0
 }
