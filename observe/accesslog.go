@@ -57,7 +57,8 @@ type AccessLog struct {
 	lastErr          atomic.Pointer[string]
 	reported         atomic.Int64 // when lost lines were reported last
 	reporting        atomic.Bool
-	said             uint64 // value of dropped at that time; reporting guards it
+	trouble          atomic.Bool // was reported, and not yet that it is over
+	said             uint64      // value of dropped at that time; reporting guards it
 
 	closed atomic.Bool
 	fresh  chan struct{} // reopen is asked for
@@ -179,7 +180,9 @@ func (l *AccessLog) writeBlock(p []byte) {
 		l.lose(lost, err)
 	case l.lastErr.Load() != nil:
 		l.lastErr.Store(nil)
-		l.log.Info("access log writes again", "log", l.cfg.Name)
+		if l.trouble.Swap(false) {
+			l.log.Info("access log writes again", "log", l.cfg.Name)
+		}
 	}
 }
 
@@ -205,8 +208,12 @@ func (l *AccessLog) report() {
 	if e := l.lastErr.Load(); e != nil {
 		why = *e
 	}
-	total := l.dropped.Load()
-	l.log.Warn("access log loses lines", "log", l.cfg.Name, "to", l.cfg.To, "lost", total-l.said, "lost_in_all", total, "error", why)
+	total, event := l.dropped.Load(), "access log loses lines"
+	if total == l.said {
+		event = "access log goes on in its old file"
+	}
+	l.trouble.Store(true)
+	l.log.Warn(event, "log", l.cfg.Name, "to", l.cfg.To, "lost", total-l.said, "lost_in_all", total, "error", why)
 	l.said = total
 }
 

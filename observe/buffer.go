@@ -34,7 +34,7 @@ func newBuffer(shards, limit int) *buffer {
 	return &buffer{
 		shards: make([]shard, n),
 		limit:  int64(max(limit, n*blockSize)),
-		free:   make(chan []byte, 2*n),
+		free:   make(chan []byte, 16),
 		some:   make(chan struct{}, 1),
 		full:   make(chan struct{}, 1),
 	}
