@@ -1,10 +1,230 @@
 package upstream
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
 
-// A queue is where requests wait until a server has room.
+	"weir"
+)
+
+// A queue is where requests wait until a server has room. Who ends an exchange hands its place over
+// to the first that waits, so that nobody who comes later can snatch it.
+//
+// waiting is what others look at: a place that becomes free while somebody is about to wait is seen
+// by one of the two, because a waiter enters first and looks for room once more after that.
 type queue struct {
-	waiting atomic.Int32
+	waiting atomic.Int32         // length of the list
+	pool    atomic.Pointer[Pool] // the current one
+
+	mu          sync.Mutex // protects the list
+	first, last *waiter
 }
 
-func (q *queue) freed(*server) {}
+// A waiter is a request in the queue.
+type waiter struct {
+	next, prev *waiter
+	want       *condition // of the only server it waits for; nil: any
+	queued     bool       // guarded by queue.mu, as is the next
+	got        *server    // the place it was given
+	wakeup
+}
+
+// limits reports whether some server takes only so many exchanges at a time.
+func (c *Config) limits() bool {
+	if c.Queue.PerServer > 0 {
+		return true
+	}
+	for _, s := range c.Servers {
+		if s.MaxRequests > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// limitOf is the limit of one server; 0: none.
+func (c *Config) limitOf(s Server) int64 {
+	if s.MaxRequests > 0 {
+		return int64(s.MaxRequests)
+	}
+	return int64(max(c.Queue.PerServer, 0))
+}
+
+// admit begins an exchange at the best server that has room, and waits for one where none has.
+func (p *Pool) admit(x *weir.Exchange, set *set, key uint64) (*server, *weir.Fault) {
+	if p.mem.queue.waiting.Load() == 0 {
+		if s, ok := set.servers[set.bal.first(key)].tryBegin(); ok {
+			return s, nil
+		}
+		if s := p.another(key, nil, roomFault); s != nil {
+			return s, nil
+		}
+	}
+	return p.wait(x, p.keys.want(set, key))
+}
+
+// roomFault has another look for room alone.
+var roomFault = &weir.Fault{Retry: weir.RetryNever}
+
+// wait waits in the queue.
+func (p *Pool) wait(x *weir.Exchange, want *condition) (*server, *weir.Fault) {
+	q := &p.mem.queue
+	w := &waiter{want: want, wakeup: wakeup{make(chan struct{}, 1)}}
+	if !q.enter(w, p.cfg.Queue.Length) {
+		return nil, p.queueFault(weir.CauseQueueFull)
+	}
+	q.offer()
+	t := time.NewTimer(p.cfg.Queue.Timeout)
+	defer t.Stop()
+	x.Watch(w)
+	late := false
+	select {
+	case <-w.c:
+	case <-t.C:
+		late = true
+	}
+	x.Watch(nil)
+	s, queued := q.leave(w)
+	switch {
+	case s != nil:
+		return s, nil
+	case late:
+		return nil, p.queueFault(weir.CauseQueueTimeout)
+	case queued:
+		return nil, &weir.Fault{Op: "wait in the queue of upstream \"" + p.cfg.Name + "\"", Side: weir.SideClient, Cause: weir.CauseClientGone}
+	}
+	return nil, p.nobody()
+}
+
+// queueFault tells the client to come back when those who wait now will have been served.
+func (p *Pool) queueFault(c weir.Cause) *weir.Fault {
+	f := p.refuse(c)
+	f.RetryAfter = max(1, int((p.cfg.Queue.Timeout+time.Second-1)/time.Second))
+	return f
+}
+
+// enter puts w at the end, if there is a place.
+func (q *queue) enter(w *waiter, length int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if int(q.waiting.Load()) >= length {
+		return false
+	}
+	w.queued, w.prev = true, q.last
+	if q.last != nil {
+		q.last.next = w
+	} else {
+		q.first = w
+	}
+	q.last = w
+	q.waiting.Add(1)
+	return true
+}
+
+// leave ends w's waiting. It returns the server that w was given, or whether it was still waiting.
+func (q *queue) leave(w *waiter) (s *server, queued bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	queued = w.queued
+	q.remove(w)
+	return w.got, queued
+}
+
+// remove takes w out of the list. mu is held.
+func (q *queue) remove(w *waiter) {
+	if !w.queued {
+		return
+	}
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		q.first = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		q.last = w.prev
+	}
+	w.queued, w.next, w.prev = false, nil, nil
+	q.waiting.Add(-1)
+}
+
+// freed gives the place that has become free at s to the first that takes it.
+func (q *queue) freed(s *server) {
+	if q.serves(s) {
+		q.give(s)
+	}
+}
+
+// serves reports whether s is asked at present.
+func (q *queue) serves(s *server) bool {
+	for _, m := range q.pool.Load().set.Load().servers {
+		if m == s {
+			return true
+		}
+	}
+	return false
+}
+
+// give begins an exchange at s for the first that takes it, and reports whether there was room and
+// somebody.
+func (q *queue) give(s *server) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for w := q.first; w != nil; w = w.next {
+		if w.want != nil && w.want != s.cond {
+			continue
+		}
+		got, ok := s.tryBegin()
+		if !ok {
+			return false
+		}
+		w.got = got
+		q.remove(w)
+		w.Cancel()
+		return true
+	}
+	return false
+}
+
+// offer hands out all the room there is. Where no server is left to wait for, those who wait are
+// sent away; where the one that somebody insists on is not asked any more, any will do.
+func (q *queue) offer() {
+	if q.waiting.Load() == 0 {
+		return
+	}
+	set := q.pool.Load().set.Load()
+	q.release(set)
+	for _, s := range set.servers {
+		for q.give(s) {
+		}
+	}
+}
+
+// release looks through the list for those who wait for what will not come.
+func (q *queue) release(set *set) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for w := q.first; w != nil; {
+		next := w.next
+		switch {
+		case set.bal == nil:
+			q.remove(w)
+			w.Cancel()
+		case w.want != nil && !set.has(w.want):
+			w.want = nil
+		}
+		w = next
+	}
+}
+
+// has reports whether a server in condition c is asked.
+func (s *set) has(c *condition) bool {
+	for _, m := range s.servers {
+		if m.cond == c {
+			return true
+		}
+	}
+	return false
+}

@@ -2,23 +2,42 @@ package upstream
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
 	"weir"
 )
 
-// ServeExchange implements weir.Handler: it asks one server after the other until one answers or none may be
-// asked any more.
+// ServeExchange implements weir.Handler: it asks one server after the other until one answers or
+// none may be asked any more.
 func (p *Pool) ServeExchange(x *weir.Exchange) error {
 	set := p.set.Load()
 	if set.bal == nil {
-		return p.nobody(set)
+		var f *weir.Fault
+		if set, f = p.await(x); f != nil {
+			return f
+		}
 	}
-	s := set.servers[set.bal.first(p.keys.of(x))].begin()
-	if f := s.carry(x); f != nil {
-		s.end()
-		return f
+	if p.budget != nil {
+		p.budget.requests.Add(1)
 	}
-	x.AtEnd(s)
+	var key uint64
+	if p.keys.used {
+		key = p.keys.of(x)
+	}
+	var s *server
+	if p.limited {
+		var f *weir.Fault
+		if s, f = p.admit(x, set, key); f != nil {
+			return f
+		}
+	} else {
+		s = set.servers[set.bal.first(key)].begin()
+	}
+	if err := s.carry(x); err != nil {
+		return p.again(x, key, s, err)
+	}
+	p.done(x, s)
 	return nil
 }
 
@@ -29,11 +48,163 @@ func (s *server) carry(x *weir.Exchange) error {
 	return s.ep.Transport.RoundTrip(x)
 }
 
+// done is the good end of the search for a server: x has a head.
+func (p *Pool) done(x *weir.Exchange, s *server) {
+	x.AtEnd(s)
+	if p.timed {
+		s.sample(x.Timing.FirstByte-x.Timing.Sent, x.Timing.FirstByte)
+	}
+	if p.cfg.Outlier != nil {
+		p.judge(x, s)
+	}
+	if p.keys.sticky != nil {
+		p.keys.sticky.stick(x, s)
+	}
+}
+
+// again goes on with other servers after s has failed with err.
+func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
+	var buf [8]*condition
+	tried := append(buf[:0], s.cond)
+	for {
+		f := weir.AsFault(err)
+		p.failed(s, f)
+		if len(tried) >= p.cfg.Retry.Attempts || !mayRetry(x, f) {
+			return f
+		}
+		next := p.another(key, tried, f)
+		if next == nil {
+			return f
+		}
+		if !p.budget.take() {
+			next.end()
+			x.Note = "not tried again: the retry budget is spent"
+			return f
+		}
+		s = next
+		if err = s.carry(x); err == nil {
+			p.done(x, s)
+			return nil
+		}
+		tried = append(tried, s.cond)
+	}
+}
+
+// mayRetry reports whether another server may be asked after f.
+func mayRetry(x *weir.Exchange, f *weir.Fault) bool {
+	if x.Request.Touched || f.Side != weir.SideUpstream {
+		return false
+	}
+	return f.Retry == weir.RetryAlways || f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
+}
+
+// failed counts what a fault says of the server, and gives its place free.
+func (p *Pool) failed(s *server, f *weir.Fault) {
+	if f.Side == weir.SideUpstream {
+		if p.timed {
+			s.punish(p.deps.Clock())
+		}
+		if p.cfg.Outlier != nil {
+			p.blame(s, f.Error())
+		}
+	}
+	s.end()
+}
+
+// candidateLists hold candidates while a second server is looked for.
+var candidateLists = sync.Pool{New: func() any { return new([]*weir.Endpoint) }}
+
+// another begins an exchange at a server that has not been tried. Where all have been, the best one
+// is asked once more if it was reached at least; one that cannot be reached can't be a moment later.
+func (p *Pool) another(key uint64, tried []*condition, f *weir.Fault) *server {
+	set := p.set.Load()
+	if set.bal == nil {
+		return nil
+	}
+	list := candidateLists.Get().(*[]*weir.Endpoint)
+	defer candidateLists.Put(list)
+	*list = set.bal.Candidates(key, (*list)[:0])
+	for _, ep := range *list {
+		s := set.of(ep)
+		if contains(tried, s.cond) {
+			continue
+		}
+		if s, ok := s.tryBegin(); ok {
+			return s
+		}
+	}
+	if f.Retry != weir.RetryIdempotent {
+		return nil
+	}
+	s, _ := set.of((*list)[0]).tryBegin()
+	return s
+}
+
+func contains(list []*condition, c *condition) bool {
+	for _, v := range list {
+		if v == c {
+			return true
+		}
+	}
+	return false
+}
+
+// await returns the set as soon as there is a server to ask. It waits only while the very first
+// look-ups of names are under way.
+func (p *Pool) await(x *weir.Exchange) (*set, *weir.Fault) {
+	left := p.firstLookupLeft()
+	if left > 0 {
+		w := &wakeup{c: make(chan struct{}, 1)}
+		t := time.NewTimer(left)
+		x.Watch(w)
+		select {
+		case <-p.arrived:
+		case <-t.C:
+		case <-w.c:
+		}
+		x.Watch(nil)
+		t.Stop()
+	}
+	if set := p.set.Load(); set.bal != nil {
+		return set, nil
+	}
+	return nil, p.nobody()
+}
+
+// firstLookupLeft is how long requests may wait for the first addresses.
+func (p *Pool) firstLookupLeft() time.Duration {
+	p.mem.mu.Lock()
+	defer p.mem.mu.Unlock()
+	if len(p.members) > 0 || len(p.names) == 0 || p.closed {
+		return 0
+	}
+	if p.started == 0 {
+		return p.cfg.FirstLookup
+	}
+	return p.cfg.FirstLookup - time.Duration(p.deps.Clock()-p.started)
+}
+
 // nobody is why there is no server to ask.
-func (p *Pool) nobody(s *set) *weir.Fault {
-	f := &weir.Fault{Op: fmt.Sprintf("upstream %q", p.cfg.Name), Side: weir.SideUpstream, Cause: weir.CauseNoHealthyServer, RetryAfter: 1}
-	if !s.known {
+func (p *Pool) nobody() *weir.Fault {
+	f := p.refuse(weir.CauseNoHealthyServer)
+	if p.set.Load().members == 0 {
 		f.Cause = weir.CauseNoServer
 	}
 	return f
+}
+
+// refuse is the fault of a request that reached no server.
+func (p *Pool) refuse(c weir.Cause) *weir.Fault {
+	return &weir.Fault{Op: fmt.Sprintf("upstream %q", p.cfg.Name), Side: c.Side(), Cause: c, RetryAfter: 1}
+}
+
+// A wakeup is a canceler that a goroutine waits for.
+type wakeup struct{ c chan struct{} }
+
+// Cancel implements weir.Canceler.
+func (w *wakeup) Cancel() {
+	select {
+	case w.c <- struct{}{}:
+	default:
+	}
 }

@@ -17,7 +17,9 @@ type server struct {
 	cond  *condition
 	line  *carrier
 	queue *queue
-	limit atomic.Int64 // exchanges at a time; 0: no limit
+
+	digest uint64       // what sticky cookies call it
+	limit  atomic.Int64 // exchanges at a time; 0: no limit
 
 	// heir is the server that took over, nil mostly. Exchanges of the old one count there.
 	heir atomic.Pointer[server]
@@ -101,12 +103,45 @@ func (s *server) tryBegin() (*server, bool) {
 		return s.inherit(h).tryBegin()
 	}
 	limit := s.limit.Load()
-	if n := s.ep.Active.Add(1); limit > 0 && n > limit {
-		s.ep.Active.Add(-1)
-		return nil, false
+	if limit <= 0 {
+		return s.begin(), true
 	}
-	return s, true
+	for {
+		n := s.ep.Active.Load()
+		if n >= limit {
+			return nil, false
+		}
+		if s.ep.Active.CompareAndSwap(n, n+1) {
+			return s, true
+		}
+	}
 }
 
 // inService reports whether the server may be asked. memory.mu is held.
 func (c *condition) inService() bool { return !c.health.down && !c.eject.out }
+
+// known reports whether one of list is in condition c.
+func known(list []*server, c *condition) bool {
+	for _, s := range list {
+		if s.cond == c {
+			return true
+		}
+	}
+	return false
+}
+
+// inherit makes those of old that have been described anew in next doors to them.
+func inherit(next, old []*server) {
+	for _, s := range next {
+		for _, o := range old {
+			if o.cond != s.cond || o == s {
+				continue
+			}
+			s.ep.Latency.Store(o.ep.Latency.Load())
+			s.ep.Stamp.Store(o.ep.Stamp.Load())
+			s.ep.Ramp.Store(o.ep.Ramp.Load())
+			o.heir.Store(s)
+			o.inherit(s)
+		}
+	}
+}

@@ -2,39 +2,30 @@ package upstream
 
 import "weir"
 
-// A set is an arrangement of the servers that are asked now. It is immutable; a change of health makes a new one.
+// A set is an arrangement of the servers that are asked now. It is immutable; a change of health
+// makes a new one.
 type set struct {
 	servers []*server // those that are asked, primaries first; bal speaks of them by their places
 	bal     chooser   // nil: there is none to ask
-	known   bool      // every name has been resolved, or some server is known
-}
-
-// assemble makes the members from the configuration, adopting those of p.prev. mem.mu is held.
-func (p *Pool) assemble() []*server {
-	var specs []placed
-	for _, s := range p.cfg.Servers {
-		specs = append(specs, placed{s, s.Address})
-	}
-	var old []*server
-	if p.prev != nil {
-		old = p.prev.members
-	}
-	return p.enlist(specs, old)
+	members int       // all servers, also those that are out
+	panic   bool      // the servers are ejected ones
 }
 
 // A placed is a server with the address that its name stands for.
 type placed struct {
 	Server
+	name    string // of the endpoint
 	address string
 }
 
-// enlist returns the servers that specs describe, primaries first, using those of old where they fit.
-func (p *Pool) enlist(specs []placed, old []*server) []*server {
+// enlist returns the servers that list describes, primaries first, using those of old where they
+// fit. mem.mu is held.
+func (p *Pool) enlist(list []placed, old []*server) []*server {
 	var front, back []*server
 	left := append([]*server(nil), old...)
-	for _, spec := range specs {
-		s := p.member(spec, takeServer(left, spec))
-		if spec.Backup {
+	for _, pl := range list {
+		s := p.member(pl, takeServer(left, pl))
+		if pl.Backup {
 			back = append(back, s)
 		} else {
 			front = append(front, s)
@@ -43,10 +34,10 @@ func (p *Pool) enlist(specs []placed, old []*server) []*server {
 	return append(front, back...)
 }
 
-// takeServer returns the server of list with the name and address of spec, and crosses it out.
-func takeServer(list []*server, spec placed) *server {
+// takeServer returns the server of list with pl's name and address, and crosses it out.
+func takeServer(list []*server, pl placed) *server {
 	for i, s := range list {
-		if s != nil && s.ep.Address == spec.address && s.ep.Name == spec.Address {
+		if s != nil && s.ep.Address == pl.address && s.ep.Name == pl.name {
 			list[i] = nil
 			return s
 		}
@@ -54,59 +45,93 @@ func takeServer(list []*server, spec placed) *server {
 	return nil
 }
 
-// member returns a server for spec: old itself, or a new one in its condition, or (old is nil) a new one.
-func (p *Pool) member(spec placed, old *server) *server {
-	if old != nil && old.spec == spec.Server && old.line.key == p.cfg.TransportKey {
+// member returns a server for pl: old itself; or a new one in old's condition; or, where old is nil,
+// a new one. mem.mu is held.
+func (p *Pool) member(pl placed, old *server) *server {
+	digest := serverDigest(p.deps.Secret, p.cfg.Name, pl.address)
+	line := p.inherited(old)
+	if line != nil && old.spec == pl.Server && old.digest == digest {
 		return old
 	}
 	s := &server{
 		ep: &weir.Endpoint{
-			Upstream: p.cfg.Name, Name: spec.Address, Address: spec.address,
-			Weight: spec.Weight, Backup: spec.Backup, Location: spec.Location,
+			Upstream: p.cfg.Name, Name: pl.name, Address: pl.address,
+			Weight: pl.Weight, Backup: pl.Backup, Location: pl.Location,
 		},
-		spec:  spec.Server,
-		queue: &p.mem.queue,
+		spec: pl.Server, digest: digest, queue: &p.mem.queue, cond: new(condition),
 	}
+	s.limit.Store(p.cfg.limitOf(pl.Server))
 	if old != nil {
 		s.cond = old.cond
-	} else {
-		s.cond = new(condition)
 	}
-	if old != nil && old.line.key == p.cfg.TransportKey {
-		s.line = old.line
-	} else {
-		s.line = &carrier{key: p.cfg.TransportKey, owner: p, Transport: p.cfg.Transport(s.ep)}
+	if line == nil {
+		line = &carrier{key: p.cfg.TransportKey, owner: p, Transport: p.cfg.Transport(s.ep)}
 	}
-	s.ep.Transport = s.line.Transport
+	s.line, s.ep.Transport = line, line.Transport
 	return s
+}
+
+// inherited returns the carrier of old where it can be used again; nil: it is of another kind, or
+// closed. mem.mu is held.
+func (p *Pool) inherited(old *server) *carrier {
+	if old == nil || old.line.key != p.cfg.TransportKey || old.line.owner == nil {
+		return nil
+	}
+	return old.line
 }
 
 // arrange makes the set of who is asked now. mem.mu is held.
 func (p *Pool) arrange() {
-	next := &set{servers: p.asked(), known: len(p.members) > 0}
+	next := &set{members: len(p.members)}
+	next.servers, next.panic = p.asked()
 	if len(next.servers) > 0 {
-		next.bal = newChooser(p.cfg.Balance, mixture{
-			eps: endpointsOf(next.servers), turn: &p.mem.turn, rand: p.deps.Rand, clock: p.deps.Clock,
-		})
+		next.bal = p.newBalancer(next.servers)
+		if p.set.Load() == nil || p.set.Load().bal == nil {
+			p.announce()
+		}
 	}
 	p.set.Store(next)
 }
 
-// asked returns the servers in service or, where there are none, those that are out because of an ejection alone.
-func (p *Pool) asked() []*server {
-	var in, ejected []*server
+// announce tells those who wait for the first server. mem.mu is held.
+func (p *Pool) announce() {
+	select {
+	case <-p.arrived:
+	default:
+		close(p.arrived)
+	}
+}
+
+// asked returns the servers in service or, where there are none, those that are out because of an
+// ejection alone. mem.mu is held.
+func (p *Pool) asked() (list []*server, panic bool) {
+	var ejected []*server
 	for _, s := range p.members {
 		switch {
 		case s.cond.inService():
-			in = append(in, s)
+			list = append(list, s)
 		case !s.cond.health.down:
 			ejected = append(ejected, s)
 		}
 	}
-	if len(in) > 0 {
-		return in
+	if len(list) > 0 {
+		return list, false
 	}
-	return ejected
+	return ejected, len(ejected) > 0
+}
+
+// newBalancer returns the balancer over list, which is not empty.
+func (p *Pool) newBalancer(list []*server) chooser {
+	m := mixture{eps: endpointsOf(list), turn: &p.mem.turn, rand: p.deps.Rand, clock: p.deps.Clock}
+	b := newChooser(p.cfg.Balance, m)
+	if p.cfg.Sticky == nil || len(list) == 1 {
+		return b
+	}
+	digests := make([]uint64, len(list))
+	for i, s := range list {
+		digests[i] = s.digest
+	}
+	return &stickyChooser{b, m.eps, digests}
 }
 
 func endpointsOf(list []*server) []*weir.Endpoint {
@@ -115,4 +140,14 @@ func endpointsOf(list []*server) []*weir.Endpoint {
 		out[i] = s.ep
 	}
 	return out
+}
+
+// of returns the server that ep belongs to.
+func (s *set) of(ep *weir.Endpoint) *server {
+	for _, m := range s.servers {
+		if m.ep == ep {
+			return m
+		}
+	}
+	return nil
 }

@@ -1,0 +1,127 @@
+package upstream
+
+import (
+	"context"
+	"reflect"
+	"time"
+)
+
+// A check asks one server again and again how it is.
+type check struct {
+	p     *Pool
+	s     *server
+	timer *time.Timer
+	done  bool // guarded by memory.mu
+}
+
+// watch begins the checks of s: at once where it has none behind it, else when the next one would
+// have been due. mem.mu is held.
+func (p *Pool) watch(s *server) {
+	if p.cfg.Health == nil {
+		return
+	}
+	p.unwatch(s.cond)
+	c := &check{p: p, s: s}
+	p.checks[s.cond] = c
+	var wait time.Duration
+	if v := &s.cond.health; v.checked != 0 {
+		wait = max(p.pause()-time.Duration(p.deps.Clock()-v.checked), 0)
+	}
+	c.timer = time.AfterFunc(wait, c.run)
+}
+
+// unwatch ends the checks of c. mem.mu is held.
+func (p *Pool) unwatch(c *condition) {
+	if ch := p.checks[c]; ch != nil {
+		ch.stop()
+		delete(p.checks, c)
+	}
+}
+
+func (c *check) stop() {
+	c.done = true
+	c.timer.Stop()
+}
+
+// pause is the time between two checks, varied so that those of many servers do not coincide.
+func (p *Pool) pause() time.Duration {
+	d := p.cfg.Health.Interval
+	return d - d/10 + time.Duration(p.deps.Rand()%uint64(d/5+1))
+}
+
+// run makes one check and sets the time of the next.
+func (c *check) run() {
+	p := c.p
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Health.Timeout)
+	err := p.cfg.Health.ask(ctx, p.deps.Dial, c.s.ep)
+	cancel()
+	p.mem.mu.Lock()
+	if c.done || p.closed {
+		p.mem.mu.Unlock()
+		return
+	}
+	changed := p.learn(c.s, err)
+	if changed {
+		p.arrange()
+	}
+	c.timer.Reset(p.pause())
+	p.mem.mu.Unlock()
+	if changed {
+		p.mem.queue.offer()
+	}
+}
+
+// learn takes the result of a check into account, and reports whether it makes a difference.
+// mem.mu is held.
+func (p *Pool) learn(s *server, err error) bool {
+	v := &s.cond.health
+	v.checked = p.deps.Clock()
+	if !v.judge(err, p.cfg.Health) {
+		return false
+	}
+	v.changed = time.Now()
+	if v.down {
+		p.deps.Log.Warn("server out of service: its checks fail", "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address, "reason", v.reason)
+		return true
+	}
+	p.deps.Log.Info("server back in service: its checks succeed", "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address)
+	p.ramp(s, true)
+	return true
+}
+
+// judge changes the verdict by one more check, and reports whether it is another one now. The very
+// first check decides alone: what is not known yet is not worth several failures.
+func (v *verdict) judge(err error, h *Health) (changed bool) {
+	first := !v.known
+	v.known = true
+	v.reason = ""
+	if err != nil {
+		v.reason = err.Error()
+	}
+	if (err != nil) == v.down {
+		v.row = 0
+		return false
+	}
+	v.row++
+	need := h.Fall
+	if v.down {
+		need = h.Rise
+	}
+	if v.row < need && !first {
+		return false
+	}
+	v.down, v.row = !v.down, 0
+	return true
+}
+
+// renew makes the verdict fit for other checks: what they will find is not known, but until then the
+// last state holds. Without checks there is no verdict.
+func (v *verdict) renew(h *Health) {
+	if h == nil {
+		*v = verdict{}
+		return
+	}
+	v.row, v.checked = 0, 0
+}
+
+func sameHealth(a, b *Health) bool { return reflect.DeepEqual(a, b) }
