@@ -1,0 +1,89 @@
+package weir_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"weir"
+)
+
+//go:generate go test -run ^TestCausesPage$ -causes
+
+var writeCauses = flag.Bool("causes", false, "write doc/causes.md")
+
+// TestCausesPage holds doc/causes.md to the table in cause.go; `go generate` writes it anew.
+func TestCausesPage(t *testing.T) {
+	want := causesPage()
+	if *writeCauses {
+		if err := os.WriteFile("doc/causes.md", []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile("doc/causes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("doc/causes.md is stale; run: go generate .")
+	}
+}
+
+func causesPage() string {
+	var b strings.Builder
+	b.WriteString(`<!-- Made of cause.go by go generate. -->
+
+# Outcomes and causes
+
+Every exchange ends with one outcome: ` + "`ok`" + `, or the code of its cause from this closed list. The same code
+stands in the access log (` + "`outcome`" + `), as a metric label (` + "`weir_exchange_outcomes_total`" + `), in ` + "`/status`" + ` and on the
+dashboard. The part before the dot says where to look: at the client, at routes and access rules, at the
+upstream, or at weir. The status is what a client is answered with where there is somebody to answer; 499 is
+never sent, because then there is not.
+`)
+	for _, side := range []weir.Side{weir.SideClient, weir.SideUpstream, weir.SideWeir} {
+		fmt.Fprintf(&b, "\n## Causes on the side of %s\n\n| outcome | status | what happened | what to do |\n|---|---|---|---|\n", sideName(side))
+		for _, c := range weir.Causes() {
+			if c.Side() == side {
+				fmt.Fprintf(&b, "| `%s` | %d | %s | %s |\n", c, c.Status(), cell(c.Meaning()), cell(c.Remedy()))
+			}
+		}
+	}
+	return b.String()
+}
+
+func sideName(s weir.Side) string {
+	if s == weir.SideWeir {
+		return "weir"
+	}
+	return "the " + s.String()
+}
+
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+// TestCausesAreComplete: each cause has a code of its own, a status that fits its side, a meaning and a remedy.
+func TestCausesAreComplete(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range weir.Causes() {
+		code := c.String()
+		area, name, ok := strings.Cut(code, ".")
+		if !ok || area == "" || name == "" || strings.ToLower(code) != code || seen[code] {
+			t.Errorf("cause %d has the code %q", c, code)
+		}
+		seen[code] = true
+		if s := c.Status(); s < 400 || s > 599 || weir.StatusText(s) == "" {
+			t.Errorf("%s: status %d", c, s)
+		}
+		if c.Meaning() == "" || c.Remedy() == "" {
+			t.Errorf("%s: no meaning or no remedy", c)
+		}
+		if public := c.Public(); strings.Contains(public, name) || !strings.HasSuffix(public, "\n") {
+			t.Errorf("%s: strangers read %q", c, public)
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("%d causes only", len(seen))
+	}
+}
