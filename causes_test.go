@@ -62,28 +62,3 @@ func sideName(s weir.Side) string {
 }
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-
-// TestCausesAreComplete: each cause has a code of its own, a status that fits its side, a meaning and a remedy.
-func TestCausesAreComplete(t *testing.T) {
-	seen := map[string]bool{}
-	for _, c := range weir.Causes() {
-		code := c.String()
-		area, name, ok := strings.Cut(code, ".")
-		if !ok || area == "" || name == "" || strings.ToLower(code) != code || seen[code] {
-			t.Errorf("cause %d has the code %q", c, code)
-		}
-		seen[code] = true
-		if s := c.Status(); s < 400 || s > 599 || weir.StatusText(s) == "" {
-			t.Errorf("%s: status %d", c, s)
-		}
-		if c.Meaning() == "" || c.Remedy() == "" {
-			t.Errorf("%s: no meaning or no remedy", c)
-		}
-		if public := c.Public(); strings.Contains(public, name) || !strings.HasSuffix(public, "\n") {
-			t.Errorf("%s: strangers read %q", c, public)
-		}
-	}
-	if len(seen) < 40 {
-		t.Errorf("%d causes only", len(seen))
-	}
-}
