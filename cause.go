@@ -32,6 +32,7 @@ const (
 	CauseDenied
 	CauseLoop
 	CauseFixed
+	CauseExpression
 
 	CauseNoServer
 	CauseNoHealthyServer
@@ -85,11 +86,12 @@ var causes = [causeCount]causeInfo{
 	CauseClientWriteTimeout:    {"client.write_timeout", SideClient, 499, "the client took the answer more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
 	CauseMethodRefused:         {"client.method", SideClient, 405, "the method is not served here", "CONNECT and TRACE are refused: weir is no forward proxy"},
 
-	CauseNoSite:  {"route.no_site", SideClient, 404, "no site of the listener has that host", "add the host to a site, or a site with hosts = [\"*\"]; `weir explain URL` tells the nearest one"},
-	CauseNoRoute: {"route.no_route", SideClient, 404, "the site has no route for that request", "`weir explain URL` tells why each route lost"},
-	CauseDenied:  {"access.denied", SideClient, 403, "an address list refused the client", "see allow and deny of the site and route"},
-	CauseLoop:    {"route.loop", SideClient, 508, "the request has been through this weir before", "an upstream leads back to weir: mend its address"},
-	CauseFixed:   {"route.fixed", SideWeir, 500, "the route answers with a fixed failure", "it was configured so: see respond of the route"},
+	CauseNoSite:     {"route.no_site", SideClient, 404, "no site of the listener has that host", "add the host to a site, or a site with hosts = [\"*\"]; `weir explain URL` tells the nearest one"},
+	CauseNoRoute:    {"route.no_route", SideClient, 404, "the site has no route for that request", "`weir explain URL` tells why each route lost"},
+	CauseDenied:     {"access.denied", SideClient, 403, "an address list refused the client", "see allow and deny of the site and route"},
+	CauseLoop:       {"route.loop", SideClient, 508, "the request has been through this weir before", "an upstream leads back to weir: mend its address"},
+	CauseFixed:      {"route.fixed", SideWeir, 500, "the route answers with a fixed failure", "it was configured so: see respond of the route"},
+	CauseExpression: {"route.expression", SideWeir, 500, "a when expression would have cost more than one request may", "the note of the log line names the route: simplify its expression, or see which client sends so much"},
 
 	CauseNoServer:               {"upstream.no_server", SideUpstream, 503, "the upstream has no server at all: its names have not been resolved to any address yet", "check the name of the server; /status shows the resolver's last error"},
 	CauseNoHealthyServer:        {"upstream.no_healthy_server", SideUpstream, 503, "every server of the upstream is out of service", "/status shows why each is out"},

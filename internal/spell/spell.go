@@ -8,7 +8,7 @@ import "strings"
 func Nearest(name string, words []string) string {
 	best, least := "", max(len(name)/3, 1)+1
 	for _, w := range words {
-		if d := distance(name, w, least); d < least {
+		if d := Distance(name, w, least); d < least {
 			best, least = w, d
 		}
 	}
@@ -18,9 +18,9 @@ func Nearest(name string, words []string) string {
 // maxLen bounds the work of distance: longer words are not compared letter by letter.
 const maxLen = 64
 
-// distance is the Damerau-Levenshtein distance (adjacent letters may be swapped once) of a and b, or limit
-// where it is not less than that. Only cells that can lead to less than limit are looked at.
-func distance(a, b string, limit int) int {
+// Distance is the Damerau-Levenshtein distance (adjacent letters may be swapped once) of a and b, or limit
+// where it is not less than that. Case does not count. Only cells that can lead to less than limit are looked at.
+func Distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > maxLen || len(b) > maxLen {
 		return limit
 	}

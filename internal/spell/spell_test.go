@@ -38,8 +38,8 @@ func FuzzDistance(f *testing.F) {
 			return
 		}
 		want := min(matrix(lowA, lowB), limit)
-		if got := distance(a, b, limit); got != want {
-			t.Fatalf("distance(%q, %q, %d) = %d, want %d", a, b, limit, got, want)
+		if got := Distance(a, b, limit); got != want {
+			t.Fatalf("Distance(%q, %q, %d) = %d, want %d", a, b, limit, got, want)
 		}
 	})
 }
