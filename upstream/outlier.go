@@ -73,7 +73,7 @@ func (p *Pool) readmit(s *server) {
 		if !s.cond.eject.out {
 			return
 		}
-		s.cond.eject.out = false
+		s.cond.eject.out, s.cond.eject.at = false, time.Now()
 		s.cond.failures.Store(0)
 		p.deps.Log.Info("server back in service: its ejection is over", "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address)
 		p.ramp(s, true)

@@ -62,7 +62,7 @@ type ejection struct {
 	times int   // in short succession
 	total int
 	why   string
-	at    time.Time
+	at    time.Time // of the last change
 }
 
 // begin counts an exchange and returns the server that it counts at.
