@@ -69,7 +69,7 @@ func writeStatus(e *exposition, s *Status) {
 	e.sample(labels("result", "success"), float64(s.Reload.Succeeded))
 	e.sample(labels("result", "failure"), float64(s.Reload.Failed))
 	e.single("weir_config_loaded_timestamp_seconds", "gauge", "When the configuration that is served took effect.", unix(s.Reload.Loaded))
-	e.single("weir_config_last_failure_timestamp_seconds", "gauge", "When a reload was refused last; 0: never.", unix(s.Reload.LastFailure))
+	e.single("weir_config_last_failure_timestamp_seconds", "gauge", "When a reload was refused last; 0: never.", unix(s.Reload.LastTry))
 	e.single("weir_config_last_reload_successful", "gauge", "1 if the last reload was taken.", truth(s.Reload.Error == ""))
 	writeListeners(e, s.Listeners)
 	writeSites(e, s.Sites)

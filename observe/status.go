@@ -28,11 +28,11 @@ const (
 
 // A ReloadStatus tells how the configuration came to be what it is.
 type ReloadStatus struct {
-	Succeeded   uint64    `json:"succeeded"` // reloads since the start
-	Failed      uint64    `json:"failed"`
-	Loaded      time.Time `json:"loaded,omitzero"`       // when the current configuration took effect
-	LastFailure time.Time `json:"last_failure,omitzero"` // when one was refused last
-	Error       string    `json:"error,omitempty"`       // why the last one was refused; "" if it was not
+	Succeeded uint64    `json:"succeeded"` // reloads since the start
+	Failed    uint64    `json:"failed"`
+	Loaded    time.Time `json:"loaded,omitzero"`       // when the current configuration took effect
+	LastTry   time.Time `json:"last_failure,omitzero"` // when one was refused last
+	Error     string    `json:"error,omitempty"`       // why the last one was refused; "" if it was not
 }
 
 // A ListenerStatus is one address that weir accepts connections on.
