@@ -98,6 +98,9 @@ func (a *answer) Trailer() *weir.Header {
 
 // Read implements weir.Body.
 func (a *answer) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	span, err := a.next(len(p))
 	return copy(p, span), err
 }

@@ -17,10 +17,10 @@ var (
 	errLongLine    = errors.New("the request line is longer than the limit")
 )
 
-// tooLarge makes the fault of a head that exceeds the limit.
-func tooLarge(buf []byte) *weir.Fault {
+// tooLarge makes the fault of a head that exceeds a limit.
+func tooLarge(buf []byte, lim *Limits) *weir.Fault {
 	f := &weir.Fault{Op: "read request head", Side: weir.SideClient, Cause: weir.CauseRequestHeaderTooLarge, Err: errHeadTooLarge}
-	if bytes.IndexByte(buf, '\n') < 0 {
+	if end := bytes.IndexByte(buf, '\n'); end < 0 || end-1 > lim.Line {
 		f.Cause, f.Err = weir.CauseRequestTooLong, errLongLine
 	}
 	return f

@@ -65,6 +65,9 @@ func (b *requestBody) Trailer() *weir.Header {
 
 // Read implements weir.Body. Its first call asks a client that waits for it to go on.
 func (b *requestBody) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	span, err := b.next(len(p))
 	return copy(p, span), err
 }

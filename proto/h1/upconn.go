@@ -155,13 +155,15 @@ func (u *upConn) readHead() (string, *weir.Fault) {
 		if u.w > u.r {
 			begun = true
 			buf := u.big[u.r:u.w]
-			if n := headEnd(buf, scanned); n >= 0 {
+			n := headEnd(buf, scanned)
+			scanned = len(buf)
+			if limit := min(u.t.cfg.Limits.Head, len(u.big)-1); n > limit || n < 0 && scanned > limit {
+				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
+			}
+			if n >= 0 {
 				head := string(buf[:n])
 				u.r += n
 				return head, nil
-			}
-			if scanned = len(buf); scanned > u.t.cfg.Limits.Head {
-				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
 			}
 		}
 		if err := u.fill(); err != nil {

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -89,26 +90,25 @@ func (w *work) space() []byte {
 	return w.in[w.w:]
 }
 
-// skipBlank drops one empty line before a request line (RFC 9112, section 2.2).
-func (w *work) skipBlank() int {
-	if w.buffered() >= 2 && w.in[w.r] == '\r' && w.in[w.r+1] == '\n' {
+// skipBlank drops empty lines before a request line (RFC 9112, section 2.2).
+func (w *work) skipBlank() (n int) {
+	for w.buffered() >= 2 && w.in[w.r] == '\r' && w.in[w.r+1] == '\n' {
 		w.r += 2
-		return 2
+		n += 2
 	}
-	return 0
+	return n
 }
 
 // scanHead returns the length of the head at the beginning of the input, 0 where it has not ended yet.
 func (w *work) scanHead(from int) (int, *weir.Fault) {
 	lim := &w.conn.srv.config.Load().Limits
 	buf := w.in[w.r:w.w]
-	if n := headEnd(buf, from); n >= 0 {
-		return n, nil
+	n := headEnd(buf, from)
+	switch {
+	case n > lim.Head, n < 0 && len(buf) > lim.Head, n < 0 && len(buf) > lim.Line+1 && bytes.IndexByte(buf[:lim.Line+2], '\n') < 0:
+		return 0, tooLarge(buf, lim)
 	}
-	if len(buf) > lim.Head {
-		return 0, tooLarge(buf)
-	}
-	return 0, nil
+	return max(n, 0), nil
 }
 
 // sleep gives the connection back to the poller and returns errAsleep, or nil when there is input after
