@@ -29,7 +29,8 @@ func (s Severity) String() string {
 type Diagnostic struct {
 	Severity Severity
 	Pos      Pos
-	Width    int    // characters that are marked from Pos on
+	Column   int    // of Line: where the mark begins; it may be another one than Pos's where Line is shortened
+	Width    int    // characters that are marked
 	Summary  string // `upstream "shop": unknown attribute "retires"`
 	Detail   string // what is allowed; may be empty
 	Hint     string // `did you mean "retry"?`; may be empty
@@ -118,7 +119,7 @@ func (d *Diagnostic) mark() string {
 	var b strings.Builder
 	column := 1
 	for _, c := range d.Line {
-		if column >= d.Pos.Column {
+		if column >= d.Column {
 			break
 		}
 		if c != '\t' {

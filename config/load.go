@@ -1,9 +1,172 @@
 package config
 
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/json"
+)
+
 // Load reads the file and all that it includes. A name that ends in .json is read as JSON. The Config
 // is nil where nothing of it can be used; where it is not and the diagnostics have errors, it can be
 // started in part.
-func Load(path string) (*Config, Diagnostics) { return nil, nil }
+func Load(path string) (*Config, Diagnostics) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, Diagnostics{{Pos: Pos{File: path}, Summary: quote(path) + " " + reason(err)}}
+	}
+	return Parse(path, src)
+}
 
 // Parse is Load with the text of the main file at hand; includes are read relative to its name.
-func Parse(name string, src []byte) (*Config, Diagnostics) { return nil, nil }
+func Parse(name string, src []byte) (*Config, Diagnostics) {
+	name = filepath.Clean(name)
+	l := newLoader()
+	ok := l.source(name, src)
+	l.flush()
+	if ok {
+		l.build(name)
+	}
+	said := l.said.sorted(l.config.Files)
+	if !ok || len(l.config.Listeners) == 0 {
+		return nil, said
+	}
+	l.config.Files = append(l.config.Files, l.files...)
+	return l.config, said
+}
+
+// reason is why a file cannot be read, in a few words.
+func reason(err error) string {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "does not exist"
+	case errors.As(err, &path):
+		return "cannot be read: " + path.Err.Error()
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// A loader brings the files together.
+type loader struct {
+	*reader
+	config *Config
+	said   Diagnostics
+	open   []string // files that include one another at the moment
+	tops   []item   // what stands at the top of the files
+	root   *node
+
+	policies map[string]*node
+	missing  Diagnostics // why the site at hand cannot be served, though nothing is wrong with itself
+}
+
+func newLoader() *loader {
+	schema := language()
+	r := &reader{schema: schema, symbols: &symbols{}, sources: map[string][]byte{}, quoter: newQuoter()}
+	r.context = newContext(r.symbols)
+	return &loader{policies: map[string]*node{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
+}
+
+// flush moves what was said of one part to all that was said.
+func (l *loader) flush() Diagnostics {
+	said := l.list
+	l.list = nil
+	l.said = append(l.said, said...)
+	return said
+}
+
+// source reads the text of one file, and all that it includes. It reports whether it can be parsed.
+func (l *loader) source(name string, src []byte) bool {
+	l.sources[name] = src
+	l.config.Files = append(l.config.Files, name)
+	body, diags := parse(name, src)
+	l.foreign(diags)
+	if diags.HasErrors() {
+		return false
+	}
+	l.open = append(l.open, name)
+	for _, it := range l.items(body, l.schema) {
+		l.tops = append(l.tops, it)
+		if it.name == "include" && it.expr != nil {
+			l.include(it)
+		}
+	}
+	l.open = l.open[:len(l.open)-1]
+	return true
+}
+
+func parse(name string, src []byte) (hcl.Body, hcl.Diagnostics) {
+	if strings.EqualFold(filepath.Ext(name), ".json") {
+		f, diags := json.Parse(src, name)
+		if f == nil {
+			return nil, diags
+		}
+		return f.Body, diags
+	}
+	f, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if f == nil {
+		return nil, diags
+	}
+	return f.Body, diags
+}
+
+// include reads the files that patterns name, those of one in the order of their names.
+func (l *loader) include(it item) {
+	patterns, _ := list(l.reader, l.root, l.schema.attr("include"), it.expr, l.oneText)
+	for _, p := range patterns {
+		l.includePattern(p, it.expr.Range())
+	}
+}
+
+func (l *loader) includePattern(pattern string, at hcl.Range) {
+	path := pattern
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(at.Filename), path)
+	}
+	if !strings.ContainsAny(pattern, `*?[`) {
+		l.includeFile(path, at)
+		return
+	}
+	names, err := filepath.Glob(path)
+	if err != nil {
+		l.report(at, "include: "+quote(pattern)+" is not a pattern", `"*" stands for any part of a name, "?" for one letter, "[a-z]" for one of these`, "")
+		return
+	}
+	if folder := filepath.Dir(path); !slices.Contains(l.config.Folders, folder) {
+		l.config.Folders = append(l.config.Folders, folder)
+	}
+	for _, name := range names {
+		if _, known := l.sources[name]; !known && !isFolder(name) {
+			l.includeFile(name, at)
+		}
+	}
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// includeFile reads one file, which may be broken without harm to the others.
+func (l *loader) includeFile(name string, at hcl.Range) {
+	if slices.Contains(l.open, name) {
+		l.report(at, "include: "+quote(name)+" includes itself", strings.Join(append(l.open[slices.Index(l.open, name):], name), " -> "), "")
+		return
+	}
+	if _, known := l.sources[name]; known {
+		return
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		l.report(at, "include: "+quote(name)+" "+reason(err), "names are relative to the folder of the file they are written in", "")
+	}
+	if err != nil || !l.source(name, src) {
+		l.config.BrokenFiles = append(l.config.BrokenFiles, name)
+	}
+}

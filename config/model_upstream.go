@@ -29,7 +29,7 @@ type Upstream struct {
 	Queue     Queue
 	SlowStart time.Duration // 0: none
 
-	Keepalive     int           // idle connections that are kept for each server; default 128; 0: none
+	Keepalive     int           // idle connections that are kept for each server; default 1024; 0: none
 	KeepaliveIdle time.Duration // how long one is kept; default 60s
 	Timeouts      UpstreamTimeouts
 	Refresh       Refresh       // of servers given by name

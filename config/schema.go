@@ -12,6 +12,7 @@ type block struct {
 	blocks   []*block
 	many     bool // may stand more than once; with a label, once for each label
 	repeat   bool // with many: also for the same label
+	pattern  bool // the label is a path
 	later    bool // known, and not available yet
 }
 
@@ -47,6 +48,7 @@ const (
 	fileMode // os.FileMode
 	texts    // []string
 	networks // []netip.Prefix
+	clients  // []string: networks, addresses and files of them
 	statuses // []StatusRange
 	fields   // []Field: names and templates
 	pairs    // []Field: names and texts
@@ -76,6 +78,7 @@ func (k kind) doc() kindDoc {
 		fileMode:   {"file mode", `write it as chmod takes it, such as "0660"`},
 		texts:      {"list of texts", `write ["one", "two"]`},
 		networks:   {"list of networks", `write addresses and networks such as ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]`},
+		clients:    {"list of networks and files", `write addresses, networks and files of them, such as ["10.0.0.0/8", "2001:db8::1", "lists/partners.txt"]`},
 		statuses:   {"list of statuses", `write statuses, classes and ranges such as [200, "3xx", "401-403"]`},
 		fields:     {"names and templates", `write { "Name" = "value", "Other" = "{host}" }`},
 		pairs:      {"names and texts", `write { "name" = "value" }; "*" is any value, "~ ..." a regular expression`},

@@ -53,16 +53,21 @@ func policyBlock() *block {
 func settingAttrs() []attr {
 	return []attr{
 		{name: "use", kind: references, of: "policy", doc: "Policies whose settings hold where nothing is said here; the later one wins."},
-		{name: "allow", kind: networks, defDoc: "everybody", doc: "Networks of clients that are let in; all others are refused."},
-		{name: "deny", kind: networks, defDoc: "nobody", doc: "Networks of clients that are refused."},
+		{name: "allow", kind: clients, defDoc: "everybody", doc: "Networks of clients that are let in, and files of networks; all others are refused."},
+		{name: "deny", kind: clients, defDoc: "nobody", doc: "Networks of clients that are refused, and files of networks."},
 		{name: "max_body", kind: size, defDoc: "no limit", doc: "How big the body of a request may be."},
-		{name: "host", kind: template, defDoc: "as the upstream says", doc: `The Host that servers see: "pass" for the client's, or a template.`},
-		{name: "forwarded", kind: text, def: ForwardedX, oneOf: []string{ForwardedX, ForwardedRFC7239, ForwardedBoth, ForwardedOff}, doc: "How servers are told who the client is: X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded."},
+		{name: "host", kind: template, defDoc: "as the upstream says", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
+		{name: "forwarded", kind: text, def: ForwardedX, oneOf: forwardedModes(), doc: "How servers are told who the client is: X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded."},
+		{name: "forwarded_port", kind: boolean, def: "false", doc: "Servers also get X-Forwarded-Port."},
 		{name: "via", kind: boolean, def: "true", doc: "Servers are told of weir in Via, which also ends loops."},
 		{name: "log", kind: logs, of: "log", defDoc: "all access logs", doc: "The access logs that exchanges are written to; false: none."},
 		laterAttr("cache", "The store that answers are kept in."),
 		laterAttr("links", "Rewriting of links in answers."),
 	}
+}
+
+func forwardedModes() []string {
+	return []string{ForwardedX, ForwardedRFC7239, ForwardedBoth, ForwardedOff}
 }
 
 // settingBlocks may stand in a policy, a site and a route.
@@ -88,23 +93,24 @@ func settingBlocks() []*block {
 }
 
 func transformBlock(name, doc string, request bool) *block {
-	b := &block{name: name, doc: doc, attrs: transformAttrs("header fields")}
+	b := &block{name: name, doc: doc, attrs: append(queryAttrs("header fields"), []attr{
+		{name: "add", kind: fields, doc: "The header fields that are added to those there are."},
+		{name: "default", kind: fields, doc: "The header fields that have this value where there is none."},
+	}...)}
 	if request {
 		b.attrs = append(b.attrs, laterAttr("decompress", "Undo a Content-Encoding, for servers that cannot."))
 		b.blocks = []*block{{
-			name: "query", doc: "Changes the parameters of the query: remove, set, add, default, in this order.",
-			attrs: transformAttrs("parameters"),
+			name: "query", doc: "Changes the parameters of the query: remove, then set.",
+			attrs: queryAttrs("parameters"),
 		}}
 	}
 	return b
 }
 
-func transformAttrs(what string) []attr {
+func queryAttrs(what string) []attr {
 	return []attr{
-		{name: "remove", kind: texts, doc: "Names of " + what + " that are taken away."},
+		{name: "remove", kind: texts, doc: "Names of " + what + " that are taken away; a last * stands for any rest."},
 		{name: "set", kind: fields, doc: "The " + what + " that have this value, whatever they had."},
-		{name: "add", kind: fields, doc: "The " + what + " that are added to those there are."},
-		{name: "default", kind: fields, doc: "The " + what + " that have this value where there is none."},
 	}
 }
 
@@ -112,15 +118,16 @@ func errorsBlock() *block {
 	return &block{
 		name: "errors",
 		doc:  "The pages that go with failures.",
+		attrs: []attr{
+			{name: "upstream", kind: boolean, def: "false", doc: "The pages also take the place of what servers answer; otherwise they are for weir's own failures alone."},
+		},
 		blocks: []*block{{
-			name: "page", label: `a status "404", a class "5xx", or a range "500-503"`, many: true,
-			doc: "The page for some statuses; the most specific one wins.",
+			name: "page", label: `a status "404" or a class "5xx"`, many: true,
+			doc: "The page for a status or a class of them; that for the status wins.",
 			attrs: []attr{
 				{name: "file", kind: text, doc: "A file, relative to the folder of the configuration file."},
 				{name: "body", kind: template, doc: "The text itself, where there is no file."},
 				{name: "type", kind: text, defDoc: "by the file's name", example: `"text/html; charset=utf-8"`, doc: "The media type."},
-				{name: "status", kind: whole, min: 200, max: 599, defDoc: "the same", doc: "The status that the client sees."},
-				{name: "upstream", kind: boolean, def: "false", doc: "The page also takes the place of what servers answer; otherwise only of weir's own failures."},
 			},
 		}},
 	}
@@ -132,14 +139,17 @@ func requestIDBlock() *block {
 		doc:  "An id for each exchange, for logs and for the header fields of request and answer.",
 		attrs: []attr{
 			{name: "header", kind: text, def: "X-Request-ID", doc: "The field that carries it."},
-			{name: "trust", kind: boolean, def: "false", doc: "An id that a trusted proxy sent is kept."},
+			{name: "accept", kind: text, def: "trusted", oneOf: []string{"trusted", "anyone", "never"}, doc: "Whose id is taken over."},
+			{name: "format", kind: text, def: "uuid", oneOf: []string{"uuid", "hex"}, doc: "What an id looks like: a UUID (version 7), or 128 random bits in hex."},
+			{name: "hide", kind: boolean, def: "false", doc: "The id does not go to servers."},
+			{name: "return", kind: boolean, def: "false", doc: "The id goes back to the client, too."},
 		},
 	}
 }
 
 func routeBlock() *block {
 	return &block{
-		name: "route", label: `its path: "/about" exactly, "/api/*" with all below, "/users/{id}/*" with named segments, "~ ^/a(\\d+)$" by a regular expression`, many: true, repeat: true,
+		name: "route", label: `its path: "/about" exactly, "/api/*" with all below, "/users/{id}/*" with named segments, "~ ^/a(\\d+)$" by a regular expression`, many: true, repeat: true, pattern: true,
 		doc: "What a site does with requests that match: exactly one of proxy, split, respond and redirect. The most specific route wins, whatever the order.",
 		example: `route "/api/*" {
   method = ["GET", "POST"]
@@ -183,7 +193,9 @@ func mirrorBlock() *block {
 		doc:  "Sends copies of requests to another upstream, beside proxy or split; its answers are dropped.",
 		attrs: []attr{
 			{name: "to", kind: reference, of: "upstream", required: true, example: "upstream.next", doc: "The upstream that gets them."},
-			{name: "share", kind: percent, min: 0, max: 100, def: "100%", doc: "Of how many requests."},
+			{name: "share", kind: percent, min: 1, max: 100, def: "100%", doc: "Of how many requests."},
+			{name: "max_body", kind: size, def: "64KiB", doc: "Requests with more content are not copied."},
+			{name: "concurrent", kind: whole, min: 1, max: 1 << 20, def: "64", doc: "How many copies may be under way; further ones are dropped."},
 		},
 	}
 }
@@ -192,8 +204,7 @@ func respondAttrs() []attr {
 	return []attr{
 		{name: "status", kind: whole, min: 200, max: 599, def: "200", doc: "The status."},
 		{name: "body", kind: template, doc: "The body."},
-		{name: "file", kind: text, doc: "A file that is the body, relative to the folder of the configuration file."},
-		{name: "type", kind: text, defDoc: `"text/plain; charset=utf-8", or by the file's name`, doc: "The media type."},
+		{name: "type", kind: text, def: "text/plain; charset=utf-8", doc: "The media type."},
 		{name: "headers", kind: fields, doc: "Further header fields."},
 	}
 }
@@ -203,13 +214,14 @@ func respondBlock() *block {
 }
 
 func siteRespondBlock() *block {
-	return &block{name: "respond", label: `a path as in route, also with a host before it`, many: true, doc: "A route with a fixed answer, in one line.", attrs: respondAttrs()}
+	return &block{name: "respond", label: `a path as in route, also with a host before it`, many: true, pattern: true, doc: "A route with a fixed answer, in one line.", attrs: respondAttrs()}
 }
 
 func redirectAttrs() []attr {
 	return []attr{
 		{name: "to", kind: template, required: true, example: `"https://shop.example.com/{*}"`, doc: "Where to; what the path's names took may be used."},
-		{name: "status", kind: text, def: "308", oneOf: []string{"301", "302", "303", "307", "308"}, doc: "The status: 308 and 301 are for ever, 307 and 302 for now; 307 and 308 keep the method; 303 makes it GET."},
+		{name: "status", kind: whole, min: 301, max: 308, defDoc: "301 to GET and HEAD, 308 to all others", doc: "301 and 308 are for ever, 302 and 307 for now; 307 and 308 keep the method; 303 makes it GET."},
+		{name: "drop_query", kind: boolean, def: "false", doc: "The query of the request is not kept; it never is where to has a \"?\"."},
 	}
 }
 
@@ -218,19 +230,21 @@ func redirectBlock() *block {
 }
 
 func siteRedirectBlock() *block {
-	return &block{name: "redirect", label: `a path as in route, also with a host before it: "www.example.com/*"`, many: true, doc: "A route that sends the client elsewhere, in one line.", attrs: redirectAttrs()}
+	return &block{name: "redirect", label: `a path as in route, also with a host before it: "www.example.com/*"`, many: true, pattern: true, doc: "A route that sends the client elsewhere, in one line.", attrs: redirectAttrs()}
 }
 
 func rewriteBlock() *block {
 	return &block{
 		name: "rewrite",
-		doc:  "Changes what servers are asked for.",
+		doc:  "Changes what servers are asked for, in the order of this list.",
 		attrs: []attr{
-			{name: "to", kind: template, example: `"/index.php?id={id}"`, doc: "The new path, and query where there is a \"?\"."},
-			{name: "strip_prefix", kind: text, example: `"/api"`, doc: "Segments that are taken from the path's beginning; servers learn of them in X-Forwarded-Prefix."},
-			{name: "add_prefix", kind: template, doc: "What is put before the path."},
+			{name: "strip_prefix", kind: text, example: `"/api"`, doc: "Whole segments that are taken off the path's beginning; a path without them stays as it is."},
 			{name: "path", kind: text, example: `"^/old/(.*)$"`, doc: "A regular expression (RE2); what it matches in the path becomes replace."},
 			{name: "replace", kind: text, example: `"/new/$1"`, doc: "What matches of path become; $1 and ${name} are its groups (written $${name})."},
+			{name: "to", kind: template, example: `"/index.php?id={id}"`, doc: "The new path, and query where there is a \"?\"; without one the query stays."},
+			{name: "add_prefix", kind: text, example: `"/v2"`, doc: "What is put before the path."},
+			{name: "prefix_header", kind: boolean, def: "true", doc: "Servers learn in X-Forwarded-Prefix what was stripped."},
+			{name: "location", kind: boolean, def: "true", doc: "What was stripped is put back into Location of answers."},
 		},
 	}
 }

@@ -26,8 +26,10 @@ site "shop.example.com" {
 			{name: "user", kind: text, doc: "The user to become once all listeners are open; without it weir stays who it is."},
 			{name: "grace", kind: duration, def: "30s", doc: "How long exchanges under way may take to end when weir stops or a listener goes."},
 			{name: "watch", kind: boolean, def: "false", doc: "Reload when one of the files changes."},
-			{name: "via", kind: text, def: "weir", doc: "The name that weir gives itself in Via, and knows a loop by."},
+			{name: "pseudonym", kind: text, defDoc: "one that weir chooses", doc: "The name of this process in Via, by which it knows a loop: at least 8 characters that tell nothing."},
 			{name: "trusted_proxies", kind: networks, laterOf: []string{"cloudflare", "cloudfront", "fastly", "akamai", "google"}, doc: "Networks of proxies whose X-Forwarded-For and Forwarded are believed; without it nobody's are."},
+			{name: "trusted_fields", kind: text, def: ForwardedX, oneOf: forwardedModes(), doc: "Which fields of trusted proxies are believed: X-Forwarded-For and its like, or Forwarded."},
+			{name: "trusted_host", kind: boolean, def: "false", doc: "X-Forwarded-Host of a trusted proxy decides on the site."},
 			{name: "include", kind: texts, example: `["sites/*.hcl"]`, doc: "Further files, as patterns relative to the folder of this one; all files together are one configuration."},
 		},
 		blocks: []*block{
@@ -100,8 +102,9 @@ func adminBlock() *block {
   listen = "127.0.0.1:9180"
 }`,
 		attrs: []attr{
-			{name: "listen", kind: text, def: "127.0.0.1:9180", doc: `A loopback address, or "unix:/run/weir-admin.sock".`},
-			laterAttr("users", "A file of names and password hashes, needed as soon as the address is not loopback."),
+			{name: "listen", kind: text, def: "127.0.0.1:9180", doc: `The address: "127.0.0.1:9180", "[::1]:9180", or ":9180" with users.`},
+			{name: "users", kind: text, doc: "A file of names and password hashes (htpasswd, bcrypt), needed as soon as the address is not loopback; relative to the folder of the configuration file."},
+			{name: "socket", kind: text, doc: "The path of a unix socket for the command line."},
 		},
 	}
 }
@@ -119,15 +122,18 @@ func logBlock() *block {
   }
 }`,
 		attrs: []attr{
-			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514", or the path of a file.`},
+			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514" (UDP), "syslog+tcp://host:601", or the path of a file.`},
 			{name: "format", kind: template, def: "json", defDoc: `"json"; of the events "text"`, doc: `"json", "combined", "common", or a template such as "{client.ip} {status}"; of the events "text" or "json".`},
 			{name: "level", kind: text, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "Of the events alone: what is worth a line."},
+			{name: "sample", kind: percent, min: 1, max: 100, def: "100%", doc: "How many of the exchanges that went well are logged; all others always are."},
+			{name: "status", kind: statuses, defDoc: "all", example: `["5xx", 404]`, doc: "The statuses that are logged."},
+			{name: "buffer", kind: size, def: "4MiB", doc: "What is held for a slow sink before lines are dropped and counted."},
 		},
 		blocks: []*block{{
 			name: "rotate", doc: "When the file is put aside, and how many old ones are kept.",
 			attrs: []attr{
-				{name: "size", kind: size, def: "100MB", doc: "How big the file may become."},
-				{name: "age", kind: duration, defDoc: "whatever its age", doc: "How old the file may become."},
+				{name: "size", kind: size, defDoc: "whatever its size", doc: "How big the file may become."},
+				{name: "age", kind: duration, defDoc: "whatever its age", doc: "A new file at each multiple of it since midnight UTC."},
 				{name: "keep", kind: whole, min: 0, max: 100000, def: "10", doc: "How many old files are kept."},
 			},
 		}},

@@ -19,10 +19,11 @@ func upstreamBlock() *block {
 		attrs: []attr{
 			{name: "balance", kind: text, def: RoundRobin, oneOf: []string{RoundRobin, Random, LeastRequest, LeastTime, Hash, Maglev}, laterOf: []string{"nearest"}, doc: "How the server for a request is chosen."},
 			{name: "slow_start", kind: duration, defDoc: "none", doc: "How long a server that comes back takes to get its full share."},
-			{name: "keepalive", kind: whole, min: 0, max: 1 << 20, def: "128", doc: "How many idle connections to each server are kept; 0: none."},
+			{name: "keepalive", kind: whole, min: 0, max: 1 << 20, def: "1024", doc: "How many idle connections to each server are kept; 0: none."},
 			{name: "keepalive_idle", kind: duration, def: "60s", doc: "How long an idle connection is kept."},
-			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, or a template.`},
+			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
 			{name: "protocol", kind: text, def: "h1", oneOf: []string{"h1"}, laterOf: []string{"h2", "h2c", "h3", "fastcgi", "auto"}, doc: "The protocol that is spoken with servers."},
+			{name: "first_lookup", kind: duration, def: "5s", doc: "How long requests wait for the very first addresses of servers that are given by name."},
 			laterAttr("egress", "Where connections to the servers leave from."),
 		},
 		blocks: []*block{
@@ -34,6 +35,10 @@ func upstreamBlock() *block {
 			retryBlock(),
 			queueBlock(),
 			timeoutsBlock("How long servers may take.", "5s", "60s", "60s"),
+			{name: "refresh", doc: "Bounds for the time between two look-ups of a name; the TTL decides between them.", attrs: []attr{
+				{name: "min", kind: duration, def: "5s", doc: "At least so long."},
+				{name: "max", kind: duration, def: "5m", doc: "At most so long."},
+			}},
 			laterBlock("tls", "How connections to servers are encrypted."),
 		},
 	}
@@ -60,7 +65,7 @@ func serverBlock() *block {
 		doc: "One server of an upstream.",
 		attrs: []attr{
 			{name: "address", kind: text, defDoc: "the label", doc: "The address, where the label is only a name; for addresses that come from env()."},
-			{name: "weight", kind: whole, min: 0, max: 1000, def: "1", doc: "Its share compared with the others; 0: nothing new."},
+			{name: "weight", kind: whole, min: 1, max: 1000, def: "1", doc: "Its share compared with the others."},
 			{name: "backup", kind: boolean, def: "false", doc: "It is asked only where no other can be."},
 			{name: "max_connections", kind: whole, min: 0, max: 1 << 20, defDoc: "queue.per_server", doc: "How many requests it gets at one time."},
 			laterAttr("location", "Where it is on the map."),
@@ -73,10 +78,7 @@ func discoverBlock() *block {
 		name: "discover", label: `"dns"`,
 		doc: "Servers that are found, not written down.",
 		attrs: []attr{
-			{name: "name", kind: text, required: true, example: `"_http._tcp.api.internal"`, doc: `The name: "_http._tcp.example.com" asks for SRV, any other for A and AAAA.`},
-			{name: "port", kind: whole, min: 1, max: 65535, defDoc: "80, or what SRV says", doc: "The port of the addresses found."},
-			{name: "server", kind: text, defDoc: "the system's", example: `"127.0.0.1:53"`, doc: "The DNS server to ask."},
-			{name: "refresh", kind: duration, defDoc: "when the answer's TTL ends", doc: "When to ask again at the latest."},
+			{name: "name", kind: text, required: true, example: `"_http._tcp.api.internal"`, doc: `The name: "_http._tcp.api.internal" asks for SRV, "api.internal:8080" for A and AAAA.`},
 		},
 	}
 }
@@ -86,11 +88,13 @@ func stickyBlock() *block {
 		name: "sticky",
 		doc:  "Keeps a client at its server: by a cookie, or, with hash and maglev, by a value of the request.",
 		attrs: []attr{
-			{name: "cookie", kind: text, example: `"weir_shop"`, doc: "The name of the cookie that says which server."},
-			{name: "by", kind: template, defDoc: `"{client.ip}" with hash and maglev`, doc: `What is hashed, with balance = "hash" or "maglev": the same value, the same server.`},
+			{name: "cookie", kind: text, defDoc: `"weir_" and the upstream's name`, doc: "The name of the cookie that says which server."},
+			{name: "by", kind: template, defDoc: "the client's address", doc: `What is hashed, with balance = "hash" or "maglev": the same value, the same server.`},
 			{name: "path", kind: text, def: "/", doc: "The cookie's path."},
-			{name: "max_age", kind: duration, defDoc: "as long as the browser runs", doc: "How long the cookie lasts."},
+			{name: "domain", kind: text, defDoc: "the host alone", doc: "The cookie's domain."},
+			{name: "ttl", kind: duration, defDoc: "until the browser is closed", doc: "How long the cookie lasts."},
 			{name: "secure", kind: boolean, def: "false", doc: "The cookie is sent over TLS alone."},
+			{name: "http_only", kind: boolean, def: "true", doc: "Scripts cannot read the cookie."},
 			{name: "same_site", kind: text, oneOf: []string{"lax", "strict", "none"}, defDoc: "not said", doc: "The cookie's SameSite."},
 		},
 	}
@@ -106,11 +110,12 @@ func healthBlock() *block {
 			{name: "method", kind: text, def: "GET", doc: "The method."},
 			{name: "host", kind: text, defDoc: "the server's address", doc: "The Host."},
 			{name: "headers", kind: fields, doc: "Further header fields."},
-			{name: "interval", kind: duration, def: "2s", doc: "Between two checks of one server."},
-			{name: "timeout", kind: duration, def: "1s", doc: "For one check."},
+			{name: "interval", kind: duration, def: "5s", doc: "Between two checks of one server."},
+			{name: "timeout", kind: duration, def: "2s", doc: "For one check."},
 			{name: "expect", kind: statuses, def: "200-399", doc: "The statuses that are good."},
-			{name: "rise", kind: whole, min: 1, max: 1000, def: "1", doc: "How many good checks in a row bring a server back."},
-			{name: "fall", kind: whole, min: 1, max: 1000, def: "2", doc: "How many bad checks in a row take it out."},
+			{name: "match", kind: text, defDoc: "anything will do", doc: "What must stand in the first 64 KiB of the answer."},
+			{name: "rise", kind: whole, min: 1, max: 1000, def: "2", doc: "How many good checks in a row bring a server back."},
+			{name: "fall", kind: whole, min: 1, max: 1000, def: "3", doc: "How many bad checks in a row take it out."},
 			laterAttr("grpc", "Ask the gRPC health service."),
 			laterAttr("tls", "Check over TLS."),
 		},
@@ -122,9 +127,9 @@ func outlierBlock() *block {
 		name: "outlier",
 		doc:  "Passive ejection: a server that misbehaves gets nothing for a while.",
 		attrs: []attr{
-			{name: "errors", kind: whole, min: 1, max: 1 << 20, def: "5", doc: "How many failures eject: no connection, no answer, or a status of 500 and more."},
+			{name: "errors", kind: whole, min: 1, max: 1 << 20, def: "5", doc: "How many failures in a row eject: no connection, no answer, or a status of 500 and more."},
 			{name: "within", kind: duration, def: "10s", doc: "The time within which they are counted."},
-			{name: "eject", kind: duration, def: "30s", doc: "For how long; each time in a row longer."},
+			{name: "eject", kind: duration, def: "30s", doc: "For how long the first time; it doubles each further time, up to 16-fold."},
 			{name: "max_ejected", kind: percent, min: 0, max: 100, def: "50%", doc: "How many of the servers may be out at one time."},
 		},
 	}
@@ -135,10 +140,9 @@ func retryBlock() *block {
 		name: "retry",
 		doc:  "When another server is asked: never for a request that a server may have acted on.",
 		attrs: []attr{
-			{name: "attempts", kind: whole, min: 0, max: 10, def: "2", doc: "How many servers are asked beyond the first; 0: none."},
+			{name: "attempts", kind: whole, min: 1, max: 20, def: "3", doc: "How many servers are asked for one request, the first one included; 1: no retries."},
 			{name: "budget", kind: percent, min: 0, max: 100, def: "20%", doc: "How many of all requests may be retries, so that a failing upstream is not asked twice as much."},
-			{name: "on", kind: statuses, defDoc: "none", example: "[502, 503]", doc: "Answers that count as failures, for requests that may be repeated."},
-			{name: "timeout", kind: duration, defDoc: "timeouts.first_byte alone", doc: "For each try up to the answer's head."},
+			{name: "min_per_second", kind: whole, min: 0, max: 1 << 20, def: "10", doc: "How many retries are always allowed."},
 		},
 	}
 }
@@ -149,8 +153,8 @@ func queueBlock() *block {
 		doc:  "Overload: requests wait a little, then the answer is 503.",
 		attrs: []attr{
 			{name: "per_server", kind: whole, min: 0, max: 1 << 20, defDoc: "no limit", doc: "How many requests each server gets at one time."},
-			{name: "length", kind: whole, min: 0, max: 1 << 24, def: "0", doc: "How many requests may wait."},
-			{name: "timeout", kind: duration, def: "1s", doc: "How long one may wait."},
+			{name: "length", kind: whole, min: 0, max: 1 << 24, def: "0", doc: "How many requests may wait; the surplus is refused at once."},
+			{name: "timeout", kind: duration, def: "2s", doc: "How long one may wait."},
 		},
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"weir"
 )
 
 // quote quotes s as a diagnostic shows it, shortened where it is long.
@@ -23,11 +21,6 @@ func quote(s string) string {
 // the quoted text.
 func parseScalar(k kind, s string) (v any, complaint string) {
 	switch k {
-	case template:
-		if _, err := weir.ParseTemplate(s); err != nil {
-			return nil, err.Error()
-		}
-		return s, ""
 	case boolean:
 		return s == "true", complain(s == "true" || s == "false", "is neither true nor false")
 	case whole:

@@ -1,0 +1,292 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// build makes the configuration of what stands at the top of all files.
+func (l *loader) build(name string) {
+	l.collect()
+	for _, it := range l.tops {
+		if c := l.schema.block(it.name); it.expr != nil || c == nil || c.later {
+			l.top(it)
+		}
+	}
+	l.flush()
+	l.each("policy", l.policy)
+	l.circles()
+	l.each("log", l.log)
+	l.each("listener", l.listener)
+	l.each("upstream", l.upstream)
+	l.each("admin", l.admin)
+	l.each("site", l.site)
+	l.globals()
+	l.nobody(name)
+	l.flush()
+}
+
+// top reads what is no block of a known kind.
+func (l *loader) top(it item) {
+	if it.name == "include" && it.expr != nil {
+		return
+	}
+	if first, ok := l.root.attrs[it.name]; ok && it.expr != nil {
+		l.report(it.at, "second "+it.name, "the first one is at "+posOf(first.at).String(), "")
+		return
+	}
+	l.readItem(l.root, it)
+}
+
+// collect finds everything that may be referred to.
+func (l *loader) collect() {
+	for _, it := range l.tops {
+		if len(it.labels) == 1 && slices.Contains(l.symbols.kinds(), it.name) && l.symbols.find(it.name, it.labels[0]) == nil {
+			l.symbols.all = append(l.symbols.all, &symbol{kind: it.name, name: it.labels[0], at: it.places[0]})
+		}
+	}
+	l.context = newContext(l.symbols)
+}
+
+// each reads all blocks of one kind, one by one: what is wrong with one stays with it.
+func (l *loader) each(kind string, make func(n *node) broken) {
+	for _, it := range l.tops {
+		if it.name != kind || it.expr != nil {
+			continue
+		}
+		before := len(l.root.blocks)
+		l.readBlock(l.root, l.schema.block(kind), it)
+		if len(l.root.blocks) > before {
+			l.finish(l.root.blocks[before], make)
+			continue
+		}
+		l.flush()
+	}
+}
+
+// A broken is what is done where a block has errors.
+type broken func(b Broken)
+
+// finish builds what a node says, and has it left out if there is an error.
+func (l *loader) finish(n *node, make func(n *node) broken) {
+	leave := make(n)
+	errs := l.flush().errors()
+	if len(errs) == 0 {
+		return
+	}
+	if sym := l.symbols.find(n.schema.name, n.label); sym != nil {
+		sym.broken = true
+	}
+	leave(Broken{Name: n.label, Pos: posOf(n.head), Why: errs})
+}
+
+func (l *loader) globals() {
+	c, n := l.config, l.root
+	c.StateDir = get[string](n, "state_dir")
+	c.User = get[string](n, "user")
+	c.Grace = get[time.Duration](n, "grace")
+	c.Watch = get[bool](n, "watch")
+	c.Pseudonym = get[string](n, "pseudonym")
+	c.TrustedProxies = get[[]netip.Prefix](n, "trusted_proxies")
+	c.TrustedFields = get[string](n, "trusted_fields")
+	c.TrustedHost = get[bool](n, "trusted_host")
+	if c.Pseudonym != "" && len(c.Pseudonym) < 8 {
+		l.report(n.at("pseudonym"), "pseudonym: "+quote(c.Pseudonym)+" is too short", "at least 8 characters, so that no other proxy has the same", "")
+		c.Pseudonym = ""
+	}
+}
+
+// nobody reports what there should be, and what nobody uses.
+func (l *loader) nobody(name string) {
+	if len(l.symbols.names("listener")) == 0 {
+		l.report(hcl.Range{Filename: name}, "there is no listener", "", `write listener "http" { address = ":80" }`)
+	}
+	for _, sym := range l.symbols.all {
+		if !sym.used && (sym.kind == "upstream" || sym.kind == "policy") {
+			l.add(Warning, sym.at, sym.kind+" "+quote(sym.name)+" is not used", "", "")
+		}
+	}
+}
+
+func (l *loader) listener(n *node) broken {
+	timeouts, limits := n.section("timeouts"), n.section("limits")
+	out := &Listener{
+		Name: n.label, Pos: posOf(n.head),
+		Address:        get[string](n, "address"),
+		Mode:           get[os.FileMode](n, "mode"),
+		MaxConnections: get[int](n, "max_connections"),
+		Timeouts: ListenerTimeouts{
+			Header:    get[time.Duration](timeouts, "header"),
+			Idle:      get[time.Duration](timeouts, "idle"),
+			BodyFloor: get[int64](timeouts, "body_floor"),
+			Tunnel:    get[time.Duration](timeouts, "tunnel"),
+		},
+		Limits: ListenerLimits{
+			Line:    int(get[int64](limits, "line")),
+			Head:    int(get[int64](limits, "head")),
+			Fields:  get[int](limits, "fields"),
+			Trailer: int(get[int64](limits, "trailer")),
+		},
+	}
+	l.listenAddress(n, "address", out.Address)
+	if n.has("mode") && !strings.HasPrefix(out.Address, "unix:") {
+		l.report(n.at("mode"), in(n, "mode is for unix sockets alone"), "", "")
+	}
+	l.sameAddress(n, out)
+	l.config.Listeners = append(l.config.Listeners, out)
+	return func(b Broken) {
+		l.config.Listeners = l.config.Listeners[:len(l.config.Listeners)-1]
+		l.config.BrokenListeners = append(l.config.BrokenListeners, b)
+	}
+}
+
+// listenAddress reports an address that nobody can listen on.
+func (l *loader) listenAddress(n *node, name, s string) {
+	if s == "" && !n.has(name) {
+		return
+	}
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			l.report(n.at(name), in(n, name+": "+quote(s)+" does not name a socket by its whole path"), "", "")
+		}
+		return
+	}
+	detail := `write ":80", "127.0.0.1:8080", "[::1]:80" or "unix:/run/weir.sock"`
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		hint := ""
+		if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+			hint = "did you mean " + quote(":"+s) + "?"
+		}
+		l.report(n.at(name), in(n, name+": "+quote(s)+" is not an address to listen on"), detail, hint)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		l.report(n.at(name), in(n, name+": "+quote(s)+" has no valid port"), detail, "")
+		return
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && host != "localhost" {
+		l.report(n.at(name), in(n, name+": "+quote(s)+" names no address of this machine"), detail, "")
+	}
+}
+
+// sameAddress reports a second listener on one address.
+func (l *loader) sameAddress(n *node, out *Listener) {
+	if out.Address == "" || strings.HasSuffix(out.Address, ":0") {
+		return
+	}
+	for _, o := range l.config.Listeners {
+		if o.Address == out.Address {
+			l.report(n.at("address"), in(n, "address: "+quote(out.Address)+" is taken by listener "+quote(o.Name)), "it is at "+o.Pos.String(), "")
+		}
+	}
+}
+
+func (l *loader) admin(n *node) broken {
+	out := &Admin{
+		Pos:    posOf(n.head),
+		Listen: get[string](n, "listen"),
+		Users:  get[string](n, "users"),
+		Socket: get[string](n, "socket"),
+	}
+	if n.has("users") {
+		out.Users, _ = l.file(n, n.schema.attr("users"), out.Users, n.at("users"))
+	}
+	l.listenAddress(n, "listen", out.Listen)
+	if host, _, err := net.SplitHostPort(out.Listen); err == nil && !n.tried["users"] && !isLoopback(host) {
+		l.report(n.at("listen"), in(n, "listen: "+quote(out.Listen)+" is not loopback, and users is missing"), "whoever reaches this address can steer weir", `write users = "admin.htpasswd", or listen on 127.0.0.1`)
+	}
+	l.config.Admin = out
+	return func(Broken) { l.config.Admin = nil }
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+func (l *loader) log(n *node) broken {
+	rotate := n.section("rotate")
+	out := &Log{
+		Name: n.label, Pos: posOf(n.head),
+		To:     get[string](n, "to"),
+		Format: get[string](n, "format"),
+		Level:  get[string](n, "level"),
+		Sample: float64(get[int](n, "sample")) / 100,
+		Status: statusList(get[[]StatusRange](n, "status")),
+		Buffer: int(get[int64](n, "buffer")),
+		Rotate: Rotate{
+			Size: get[int64](rotate, "size"),
+			Age:  get[time.Duration](rotate, "age"),
+			Keep: get[int](rotate, "keep"),
+		},
+	}
+	events := n.label == EventLog
+	if events && !n.has("to") {
+		out.To = "stderr"
+	}
+	if events && !n.has("format") {
+		out.Format = "text"
+	}
+	l.logFormat(n, out, events)
+	l.logTo(n, out)
+	l.config.Logs = append(l.config.Logs, out)
+	return func(Broken) { l.config.Logs = l.config.Logs[:len(l.config.Logs)-1] }
+}
+
+func (l *loader) logFormat(n *node, out *Log, events bool) {
+	formats := []string{"json", "combined", "common"}
+	if events {
+		formats = []string{"text", "json"}
+	}
+	if !slices.Contains(formats, out.Format) && (events || !strings.Contains(out.Format, "{")) {
+		detail := "allowed: " + strings.Join(formats, ", ")
+		if !events {
+			detail += `, or a template such as "{client.ip} {status}"`
+		}
+		l.report(n.at("format"), in(n, "unknown format "+quote(out.Format)), detail, didYouMean(out.Format, formats))
+	}
+	for _, name := range []string{"sample", "status", "buffer"} {
+		if events && n.has(name) {
+			l.report(n.at(name), in(n, name+" is for access logs alone"), "", "")
+		}
+	}
+	if !events && n.has("level") {
+		l.report(n.at("level"), in(n, "level is for the log "+quote(EventLog)+" alone"), "", "")
+	}
+}
+
+func (l *loader) logTo(n *node, out *Log) {
+	scheme, _, isURL := strings.Cut(out.To, "://")
+	if isURL && scheme != "syslog" && scheme != "syslog+tcp" {
+		l.report(n.at("to"), in(n, "to: "+quote(out.To)+" has an unknown scheme"), "allowed: stdout, stderr, syslog, syslog://host:514, syslog+tcp://host:601, or the path of a file", "")
+	}
+	if slices.Contains([]string{"stdout", "stderr", "syslog"}, out.To) || isURL {
+		if r := n.child("rotate"); r != nil {
+			l.report(r.head, in(r, "only files are put aside"), "", "")
+		}
+		return
+	}
+	out.To = l.absolute(out.To, n.at("to"))
+}
+
+// statusList is "404,500-599".
+func statusList(ranges []StatusRange) string {
+	var out []string
+	for _, s := range ranges {
+		text := strconv.Itoa(s.Low)
+		if s.High != s.Low {
+			text += "-" + strconv.Itoa(s.High)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, ",")
+}

@@ -1,0 +1,325 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+func (l *loader) site(n *node) broken {
+	s := &Site{Name: n.label, Pos: posOf(n.head), Hosts: get[[]string](n, "hosts")}
+	if !n.tried["hosts"] {
+		s.Hosts = []string{n.label}
+	}
+	if n.has("hosts") && len(s.Hosts) == 0 {
+		l.report(n.at("hosts"), in(n, "hosts: there is none"), "", `write hosts = ["*"] for any`)
+	}
+	l.checkSettings(n)
+	l.missing = nil
+	ls := l.layersOf(nil, n)
+	l.needs(n, "use", "policy", get[[]string](n, "use")...)
+	s.Settings = l.settings(ls)
+	s.On = l.on(n)
+	for _, c := range n.blocks {
+		switch c.schema.name {
+		case "route", "redirect", "respond":
+			s.Routes = append(s.Routes, l.route(ls, c))
+		case "expect":
+			s.Expects = append(s.Expects, l.expect(s, c))
+		}
+	}
+	if len(s.Routes) == 0 && !n.broken {
+		l.report(n.head, in(n, "there is no route"), "", `write route "/*" { proxy = upstream.NAME }`)
+	}
+	l.config.Sites = append(l.config.Sites, s)
+	if len(l.missing) > 0 {
+		s.Broken, s.Routes = l.missing, nil
+		l.list = append(l.list, l.missing...)
+	}
+	return func(b Broken) { s.Broken, s.Routes = slices.Concat(b.Why, s.Broken), nil }
+}
+
+// needs says that the site cannot be served, because it needs something that is broken.
+func (l *loader) needs(n *node, attr, kind string, names ...string) {
+	for _, name := range names {
+		if sym := l.symbols.find(kind, name); sym != nil && sym.broken {
+			l.note(n.at(attr), in(n, fmt.Sprintf("the site is not served, because %s has errors", refName(kind, name))))
+		}
+	}
+}
+
+// note keeps why the site at hand is broken.
+func (l *loader) note(at hcl.Range, text string) {
+	rest := l.list
+	l.list = nil
+	l.add(Note, at, text, "", "")
+	l.missing = append(l.missing, l.list...)
+	l.list = rest
+}
+
+// on is the site's listeners without those that are broken.
+func (l *loader) on(n *node) []string {
+	written := get[[]string](n, "on")
+	usable := slices.DeleteFunc(slices.Clone(written), func(name string) bool {
+		sym := l.symbols.find("listener", name)
+		return sym == nil || sym.broken
+	})
+	if len(usable) == 0 && len(written) > 0 {
+		l.note(n.at("on"), in(n, "the site is not served, because none of its listeners can be used"))
+	}
+	return usable
+}
+
+func (l *loader) route(site layers, n *node) *Route {
+	ls := l.layersOf(site, n)
+	if n.schema.name == "route" {
+		l.checkSettings(n)
+		l.needs(n, "use", "policy", get[[]string](n, "use")...)
+		out := l.fullRoute(n)
+		out.Settings = l.settings(ls)
+		l.answer(n, out)
+		l.addID(out)
+		return out
+	}
+	out := &Route{Label: describe(n.schema, n.label), Pos: posOf(n.head), Host: n.host, Pattern: n.path, Settings: l.settings(site)}
+	if n.schema.name == "redirect" {
+		out.Redirect = l.redirect(n)
+	} else {
+		out.Respond = l.respond(n)
+	}
+	l.addID(out)
+	return out
+}
+
+// addID gives a route ids where something asks for them.
+func (l *loader) addID(r *Route) {
+	var more []Field
+	if r.Respond != nil {
+		more = append(more, Field{Value: r.Respond.Body})
+		more = append(more, r.Respond.Headers...)
+	}
+	if r.Redirect != nil {
+		more = append(more, Field{Value: r.Redirect.To})
+	}
+	if r.Rewrite != nil {
+		more = append(more, Field{Value: r.Rewrite.To})
+	}
+	for _, log := range l.config.Logs {
+		more = append(more, Field{Value: log.Format})
+	}
+	if r.RequestID == nil && needsID(&r.Settings, more) {
+		n := &node{schema: l.schema.block("site").block("request_id")}
+		r.RequestID = &RequestID{
+			Header: get[string](n, "header"), Accept: get[string](n, "accept"), Format: get[string](n, "format"), Hide: true,
+		}
+	}
+}
+
+// fullRoute is the part of a route that needs no other.
+func (l *loader) fullRoute(n *node) *Route {
+	out := &Route{
+		Label: describe(n.schema, n.label), Pos: posOf(n.head),
+		Pattern: n.path,
+		Methods: get[[]string](n, "method"),
+		Header:  l.conditions(n, "header"),
+		Query:   l.conditions(n, "query"),
+		Cookie:  l.conditions(n, "cookie"),
+		Clients: get[[]netip.Prefix](n, "clients"),
+		When:    get[string](n, "when"),
+	}
+	for _, m := range out.Methods {
+		if !isToken(m) || m != strings.ToUpper(m) {
+			l.report(n.at("method"), in(n, "method: "+quote(m)+" is not a method"), "methods are in capitals", "did you mean "+quote(strings.ToUpper(m))+"?")
+		}
+	}
+	if c := n.child("rewrite"); c != nil {
+		out.Rewrite = l.rewrite(c)
+	}
+	return out
+}
+
+func (l *loader) conditions(n *node, name string) []Condition {
+	var out []Condition
+	for _, f := range get[[]Field](n, name) {
+		if expr, ok := strings.CutPrefix(f.Value, "~"); ok {
+			l.regexp(n, name+" "+quote(f.Name), strings.TrimSpace(expr), n.at(name))
+		}
+		out = append(out, Condition(f))
+	}
+	return out
+}
+
+// regexp reports a regular expression that is none.
+func (l *loader) regexp(n *node, name, expr string, at hcl.Range) {
+	if _, err := regexp.Compile(expr); err != nil {
+		l.report(at, in(n, name+": "+strings.TrimPrefix(err.Error(), "error parsing regexp: ")), "regular expressions are RE2's", "")
+	}
+}
+
+// answer sets the one answer of a route.
+func (l *loader) answer(n *node, out *Route) {
+	var written []string
+	for _, name := range []string{"proxy", "split", "respond", "redirect", "files", "mount"} {
+		if n.tried[name] || n.child(name) != nil {
+			written = append(written, name)
+		}
+	}
+	switch len(written) {
+	case 0:
+		l.report(n.head, in(n, "there is no answer"), "a route has one of proxy, split, respond and redirect", "write proxy = upstream.NAME")
+		return
+	case 1:
+	default:
+		l.report(n.head, in(n, "there are "+strings.Join(written, " and ")), "a route has one of proxy, split, respond and redirect", "")
+		return
+	}
+	if n.has("proxy") {
+		out.Proxy = l.proxy(n)
+	}
+	if c := n.child("split"); c != nil {
+		l.split(c, out)
+	}
+	if c := n.child("mirror"); c != nil {
+		l.mirror(n, c, out)
+	}
+	if c := n.child("respond"); c != nil {
+		out.Respond = l.respond(c)
+	}
+	if c := n.child("redirect"); c != nil {
+		out.Redirect = l.redirect(c)
+	}
+}
+
+func (l *loader) proxy(n *node) string {
+	d := get[destination](n, "proxy")
+	if d.address != "" {
+		return l.anonymous(d.address, n.at("proxy"))
+	}
+	l.needs(n, "proxy", "upstream", d.upstream)
+	return d.upstream
+}
+
+func (l *loader) split(c *node, out *Route) {
+	out.Split = &Split{Pos: posOf(c.head), To: get[[]Weighted](c, "to"), By: get[string](c, "by")}
+	for _, w := range out.Split.To {
+		l.needs(c, "to", "upstream", w.Upstream)
+	}
+	if c.has("mirror") {
+		schema := l.schema.block("site").block("route").block("mirror")
+		out.Mirror = mirrorOf(&node{schema: schema}, get[string](c, "mirror"))
+		l.needs(c, "mirror", "upstream", out.Mirror.Upstream)
+	}
+}
+
+func (l *loader) mirror(n, c *node, out *Route) {
+	if out.Proxy == "" && out.Split == nil && !n.tried["proxy"] {
+		l.report(c.head, in(c, "a mirror goes with proxy or split"), "", "")
+	}
+	if out.Mirror != nil {
+		l.report(c.head, in(c, "split has a mirror already"), "", "")
+	}
+	out.Mirror = mirrorOf(c, get[string](c, "to"))
+	l.needs(c, "to", "upstream", out.Mirror.Upstream)
+}
+
+func mirrorOf(n *node, upstream string) *Mirror {
+	return &Mirror{
+		Upstream:   upstream,
+		Sample:     float64(get[int](n, "share")) / 100,
+		MaxBody:    get[int64](n, "max_body"),
+		Concurrent: get[int](n, "concurrent"),
+	}
+}
+
+func (l *loader) respond(n *node) *Respond {
+	return &Respond{
+		Status:  get[int](n, "status"),
+		Body:    get[string](n, "body"),
+		Type:    get[string](n, "type"),
+		Headers: get[[]Field](n, "headers"),
+	}
+}
+
+func (l *loader) redirect(n *node) *Redirect {
+	out := &Redirect{To: get[string](n, "to"), Status: get[int](n, "status"), DropQuery: get[bool](n, "drop_query")}
+	if n.has("status") && !slices.Contains([]int{301, 302, 303, 307, 308}, out.Status) {
+		l.report(n.at("status"), in(n, fmt.Sprintf("status: %d does not redirect", out.Status)), "allowed: 301, 302, 303, 307, 308", "")
+	}
+	return out
+}
+
+func (l *loader) rewrite(n *node) *Rewrite {
+	out := &Rewrite{
+		Pos:         posOf(n.head),
+		StripPrefix: get[string](n, "strip_prefix"),
+		Regex:       get[string](n, "path"),
+		Replace:     get[string](n, "replace"),
+		To:          get[string](n, "to"),
+		AddPrefix:   get[string](n, "add_prefix"),
+		Prefix:      get[bool](n, "prefix_header"),
+		Location:    get[bool](n, "location"),
+	}
+	for _, name := range []string{"strip_prefix", "to", "add_prefix"} {
+		if s := get[string](n, name); s != "" && !strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "{") {
+			l.report(n.at(name), in(n, name+": "+quote(s)+" does not begin with a slash"), "", "did you mean "+quote("/"+s)+"?")
+		}
+	}
+	if n.tried["path"] != n.tried["replace"] {
+		l.report(n.head, in(n, "path and replace belong together"), "", "")
+	}
+	if n.has("path") {
+		l.regexp(n, "path", out.Regex, n.at("path"))
+	}
+	return out
+}
+
+func (l *loader) expect(s *Site, n *node) Expect {
+	method, rest, spaced := strings.Cut(n.label, " ")
+	if !spaced {
+		method, rest = "GET", n.label
+	}
+	e := Expect{
+		Pos: posOf(n.head), Method: method, Target: strings.TrimSpace(rest),
+		Host:     get[string](n, "host"),
+		Header:   get[[]Field](n, "headers"),
+		Status:   get[int](n, "status"),
+		Route:    get[string](n, "route"),
+		Upstream: get[string](n, "upstream"),
+		Location: get[string](n, "location"),
+		Client:   netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+	}
+	if !isToken(method) || !strings.HasPrefix(e.Target, "/") {
+		l.report(n.head, in(n, "the label is no request"), n.schema.label, "")
+	}
+	if n.has("client") {
+		a, err := netip.ParseAddr(get[string](n, "client"))
+		if err != nil {
+			l.report(n.at("client"), in(n, "client: "+quote(get[string](n, "client"))+" is not an address"), "", "")
+		}
+		e.Client = a
+	}
+	if e.Host == "" {
+		e.Host = plainHost(s.Hosts)
+	}
+	if len(n.tried) == 0 {
+		l.report(n.head, in(n, "nothing is expected"), "", "write { status = 404 } or { route = \"/api/*\" }")
+	}
+	return e
+}
+
+// plainHost is the first host that is no pattern; for patterns, something that they match.
+func plainHost(hosts []string) string {
+	for _, h := range hosts {
+		if !strings.Contains(h, "*") {
+			return h
+		}
+	}
+	if len(hosts) > 0 {
+		return strings.Replace(strings.Replace(hosts[0], "*.", "www.", 1), "*", "localhost", 1)
+	}
+	return "localhost"
+}

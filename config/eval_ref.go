@@ -1,0 +1,204 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// refOf is the reference that an expression is or comes to. Texts are no references, but in JSON, which
+// has no other way to write one.
+func (r *reader) refOf(n *node, a *attr, e hcl.Expression) (ref, bool) {
+	var found ref
+	if t, diags := hcl.AbsTraversalForExpr(e); !diags.HasErrors() {
+		if !r.checkTraversal(n, a, t) {
+			return ref{}, false
+		}
+		found.kind, found.name, _ = parseTraversal(t)
+	} else {
+		v, ok := r.cty(n, a, e)
+		if !ok {
+			return ref{}, false
+		}
+		v, _ = v.UnmarkDeep()
+		p, isRef := capsule(v)
+		if !isRef {
+			r.report(e.Range(), in(n, a.name+" must be a reference, not "+typeName(v.Type())), known(a.of, r.symbols.names(a.of)), r.refHint(a, v))
+			return ref{}, false
+		}
+		found = *p
+	}
+	if found.kind != a.of {
+		r.report(e.Range(), in(n, a.name+" must name "+withArticle(a.of)+", not "+refName(found.kind, found.name)), known(a.of, r.symbols.names(a.of)), "")
+		return ref{}, false
+	}
+	return found, true
+}
+
+func capsule(v cty.Value) (*ref, bool) {
+	if !v.Type().IsCapsuleType() || v.IsNull() || !v.IsKnown() {
+		return nil, false
+	}
+	p, ok := v.EncapsulatedValue().(*ref)
+	return p, ok
+}
+
+func withArticle(kind string) string {
+	if strings.ContainsRune("aeiou", rune(kind[0])) {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+// refHint is for a name in quotes where a reference belongs.
+func (r *reader) refHint(a *attr, v cty.Value) string {
+	if v.Type() != cty.String || v.IsNull() || !v.IsKnown() {
+		return ""
+	}
+	name := strings.TrimPrefix(v.AsString(), a.of+".")
+	if r.symbols.find(a.of, name) == nil {
+		return ""
+	}
+	return "write " + refName(a.of, name) + ", without quotes"
+}
+
+func (r *reader) reference(n *node, a *attr, e hcl.Expression) (any, bool) {
+	found, ok := r.refOf(n, a, e)
+	return found.name, ok
+}
+
+func (r *reader) references(n *node, a *attr, e hcl.Expression) (any, bool) {
+	exprs, diags := hcl.ExprList(e)
+	if diags.HasErrors() {
+		exprs = []hcl.Expression{e}
+	}
+	out, ok := []string{}, true
+	for _, e := range exprs {
+		found, fine := r.refOf(n, a, e)
+		if ok = ok && fine; fine {
+			out = append(out, found.name)
+		}
+	}
+	return out, ok
+}
+
+// A logChoice is the value of log in a site.
+type logChoice struct {
+	off   bool
+	names []string // nil: all
+}
+
+func (r *reader) logs(n *node, a *attr, e hcl.Expression) (any, bool) {
+	if len(e.Variables()) == 0 {
+		if v, diags := e.Value(r.context); !diags.HasErrors() {
+			v, _ = v.UnmarkDeep()
+			if v.Type() == cty.Bool && v.IsKnown() && !v.IsNull() {
+				return logChoice{off: v.False()}, true
+			}
+		}
+	}
+	names, ok := r.references(n, a, e)
+	if !ok {
+		return nil, false
+	}
+	return logChoice{names: names.([]string)}, true
+}
+
+// A destination is the value of proxy: an upstream, or the address of a server.
+type destination struct{ upstream, address string }
+
+func (r *reader) target(n *node, a *attr, e hcl.Expression) (any, bool) {
+	if r.looksLikeRef(e) {
+		found, ok := r.refOf(n, a, e)
+		return destination{upstream: found.name}, ok
+	}
+	v, ok := r.cty(n, a, e)
+	if !ok {
+		return nil, false
+	}
+	if p, isRef := capsule(v); isRef {
+		if p.kind != a.of {
+			r.report(e.Range(), in(n, a.name+" must name an upstream, not "+refName(p.kind, p.name)), "", "")
+			return nil, false
+		}
+		return destination{upstream: p.name}, true
+	}
+	w, ok := r.written(n, a, v, e.Range())
+	if !ok {
+		return nil, false
+	}
+	if hint := r.refHint(a, cty.StringVal(w.text)); hint != "" {
+		r.report(e.Range(), in(n, a.name+": "+w.shown()+" is not an address"), a.kind.doc().write, hint)
+		return nil, false
+	}
+	address, complaint, hint := parseTarget(w.text)
+	if complaint != "" {
+		r.report(e.Range(), in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, hint)
+		return nil, false
+	}
+	return destination{address: address}, true
+}
+
+// looksLikeRef reports whether an expression is a reference: in JSON, a text such as "upstream.shop".
+func (r *reader) looksLikeRef(e hcl.Expression) bool {
+	t, diags := hcl.AbsTraversalForExpr(e)
+	if diags.HasErrors() {
+		return false
+	}
+	if len(e.Variables()) > 0 {
+		return true
+	}
+	kind, name, _ := parseTraversal(t)
+	return name != "" && (kind == "upstream" || r.symbols.find(kind, name) != nil)
+}
+
+// parseTarget reads the address of a server where an upstream may stand: "http://127.0.0.1:3000",
+// "127.0.0.1:3000" or "unix:/run/app.sock".
+func parseTarget(s string) (address, complaint, hint string) {
+	rest, plain := strings.CutPrefix(s, "http://")
+	switch {
+	case plain:
+		rest = strings.TrimSuffix(rest, "/")
+		if _, _, path := strings.Cut(rest, "/"); path {
+			return "", "has a path", "a rewrite block changes the path"
+		}
+		if strings.Contains(rest, "@") {
+			return "", "has a user and a password", "set Authorization in a request block"
+		}
+		if _, _, err := net.SplitHostPort(rest); err != nil {
+			rest = net.JoinHostPort(strings.Trim(rest, "[]"), "80")
+		}
+	case strings.Contains(s, "://"):
+		scheme, _, _ := strings.Cut(s, "://")
+		if scheme == "https" || scheme == "h2c" || scheme == "fastcgi" {
+			return "", "needs " + scheme + ", which is not available yet", ""
+		}
+		return "", "has an unknown scheme", ""
+	}
+	complaint, hint = checkAddress(rest)
+	return rest, complaint, hint
+}
+
+// checkAddress says what is wrong with the address of a server.
+func checkAddress(s string) (complaint, hint string) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return complain(strings.HasPrefix(path, "/"), "does not name a socket by its whole path"), ""
+	}
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		return "is a URL, not an address", map[bool]string{true: "write " + quote(strings.TrimSuffix(rest, "/"))}[scheme == "http"]
+	}
+	host, port, err := net.SplitHostPort(s)
+	switch {
+	case err != nil && !strings.Contains(s, ":") && s != "":
+		return "has no port", "did you mean " + quote(s+":80") + "?"
+	case err != nil:
+		return "is not an address", `write "host:port"; IPv6 addresses stand in brackets`
+	case host == "" || strings.ContainsAny(host, " /?#@"):
+		return "names no host", ""
+	}
+	n, err := strconv.Atoi(port)
+	return complain(err == nil && n > 0 && n < 65536, "has no valid port"), ""
+}

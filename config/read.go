@@ -1,0 +1,261 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"weir/route"
+)
+
+// An item is an attribute or a block of a body, in native syntax or JSON.
+type item struct {
+	name   string
+	at     hcl.Range      // of the name
+	expr   hcl.Expression // nil: a block
+	labels []string
+	places []hcl.Range // of the labels
+	body   hcl.Body
+}
+
+// items are what stands in a body, in its order. JSON does not tell blocks from attributes: the table
+// decides.
+func (r *reader) items(body hcl.Body, b *block) []item {
+	var out []item
+	if native, ok := body.(*hclsyntax.Body); ok {
+		for _, a := range native.Attributes {
+			out = append(out, item{name: a.Name, at: a.NameRange, expr: a.Expr})
+		}
+		for _, c := range native.Blocks {
+			out = append(out, item{name: c.Type, at: c.TypeRange, labels: c.Labels, places: c.LabelRanges, body: c.Body})
+		}
+	} else {
+		out = r.jsonItems(body, b)
+	}
+	slices.SortFunc(out, func(x, y item) int {
+		return cmp.Or(cmp.Compare(x.at.Start.Byte, y.at.Start.Byte), strings.Compare(x.name, y.name))
+	})
+	return out
+}
+
+func (r *reader) jsonItems(body hcl.Body, b *block) []item {
+	var out []item
+	attrs, diags := body.JustAttributes()
+	r.foreign(diags)
+	for _, a := range attrs {
+		c := b.block(a.Name)
+		if c == nil || c.later || b.attr(a.Name) != nil {
+			out = append(out, item{name: a.Name, at: a.NameRange, expr: a.Expr})
+			continue
+		}
+		schema := &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: a.Name}}}
+		if c.label != "" {
+			schema.Blocks[0].LabelNames = []string{"name"}
+		}
+		content, _, diags := body.PartialContent(schema)
+		r.foreign(diags)
+		for _, c := range content.Blocks {
+			at := c.DefRange
+			if len(c.LabelRanges) > 0 {
+				at = c.LabelRanges[len(c.LabelRanges)-1]
+			}
+			out = append(out, item{name: a.Name, at: at, labels: c.Labels, places: c.LabelRanges, body: c.Body})
+		}
+	}
+	return out
+}
+
+// read makes a node of a body. All that is wrong with it is reported; what is wrong is left out of it.
+func (r *reader) read(body hcl.Body, n *node) {
+	n.attrs, n.tried = map[string]setting{}, map[string]bool{}
+	for _, it := range r.items(body, n.schema) {
+		r.readItem(n, it)
+	}
+	r.checkRequired(n)
+}
+
+func (r *reader) readItem(n *node, it item) {
+	a, c := n.schema.attr(it.name), n.schema.block(it.name)
+	switch {
+	case a == nil && c == nil:
+		r.unknown(n, it)
+	case isLater(a, c, it.expr != nil):
+		r.uses(it)
+		n.tried[it.name] = true
+		r.report(it.at, in(n, it.name+" is not available yet"), "", "")
+	case it.expr != nil && a == nil:
+		r.report(it.at, in(n, it.name+" is a block, not an attribute"), "", "write "+it.name+labelOf(c)+" { ... }")
+	case it.expr == nil && c == nil:
+		r.report(it.at, in(n, it.name+" is an attribute, not a block"), "", "write "+it.name+" = ...")
+	case it.expr != nil:
+		n.tried[a.name] = true
+		if v, ok := r.evaluate(n, a, it.expr); ok {
+			n.attrs[a.name] = setting{v, it.expr.Range()}
+		}
+	default:
+		r.readBlock(n, c, it)
+	}
+}
+
+// isLater reports whether what is written is known and not available yet.
+func isLater(a *attr, c *block, expr bool) bool {
+	switch {
+	case a == nil:
+		return c.later
+	case c == nil:
+		return a.later
+	case expr:
+		return a.later
+	}
+	return c.later
+}
+
+func (r *reader) readBlock(n *node, c *block, it item) {
+	label, ok := r.label(n, c, it)
+	if !ok {
+		return
+	}
+	child := r.newNode(n, c, it, label)
+	if first := r.firstOf(n, c, label); first != nil {
+		r.report(child.head, in(n, "second "+describe(c, label)), "the first one is at "+posOf(first.head).String(), "")
+		return
+	}
+	before := len(r.list)
+	if c.pattern {
+		r.pattern(child, it)
+	}
+	r.read(it.body, child)
+	child.broken = r.list[before:].HasErrors()
+	n.blocks = append(n.blocks, child)
+}
+
+func (r *reader) newNode(n *node, c *block, it item, label string) *node {
+	head := it.at
+	if len(it.places) > 0 {
+		head = hcl.RangeBetween(head, it.places[len(it.places)-1])
+	}
+	return &node{schema: c, label: label, head: head, what: in(n, describe(c, label)), params: n.params, open: n.open}
+}
+
+// pattern reads the label of a route: its names may be used in templates.
+func (r *reader) pattern(n *node, it item) {
+	path := n.label
+	if n.schema.name != "route" {
+		n.host, path = route.SplitHostPattern(n.label)
+	}
+	p, err := route.ParsePattern(path)
+	if err != nil {
+		r.report(it.places[0], in(n, err.Error()), "", "")
+		n.open = true
+		return
+	}
+	n.path, n.params = path, p.Names()
+}
+
+// firstOf returns an earlier block that forbids another one c with that label.
+func (r *reader) firstOf(n *node, c *block, label string) *node {
+	if c.repeat {
+		return nil
+	}
+	for _, b := range n.blocks {
+		if b.schema == c && b.label == label {
+			return b
+		}
+	}
+	return nil
+}
+
+// label checks the labels of a block.
+func (r *reader) label(n *node, c *block, it item) (string, bool) {
+	switch {
+	case c.label == "" && len(it.labels) > 0:
+		r.report(it.places[0], in(n, c.name+" has no label"), "", "write "+c.name+" { ... }")
+		return "", false
+	case c.label == "":
+		return "", true
+	case len(it.labels) == 0:
+		r.report(it.at, in(n, c.name+" lacks its label"), "the label is "+c.label, "write "+c.name+labelOf(c)+" { ... }")
+		return "", false
+	case len(it.labels) > 1:
+		r.report(it.places[1], in(n, c.name+" has one label only"), "the label is "+c.label, "")
+		return "", false
+	case it.labels[0] == "":
+		r.report(it.places[0], in(n, "the label of "+c.name+" is empty"), "the label is "+c.label, "")
+		return "", false
+	}
+	return it.labels[0], true
+}
+
+func labelOf(c *block) string {
+	if c.label == "" {
+		return ""
+	}
+	return ` "..."`
+}
+
+// describe names a block as messages do: `route "/*"`.
+func describe(c *block, label string) string {
+	if c.label == "" {
+		return c.name
+	}
+	return fmt.Sprintf("%s %q", c.name, label)
+}
+
+// in puts the place before what is said of it.
+func in(n *node, s string) string {
+	if n == nil || n.what == "" {
+		return s
+	}
+	return n.what + ": " + s
+}
+
+func (r *reader) unknown(n *node, it item) {
+	what := "attribute"
+	if it.expr == nil {
+		what = "block"
+	}
+	names := n.schema.names()
+	r.uses(it)
+	hint := didYouMean(it.name, names)
+	if hint == "" {
+		hint = r.elsewhere(it.name)
+	}
+	r.report(it.at, in(n, "unknown "+what+" "+quote(it.name)), "known here: "+strings.Join(names, ", "), hint)
+}
+
+// elsewhere tells in which other blocks there is something of that name.
+func (r *reader) elsewhere(name string) string {
+	var places []string
+	var walk func(b *block)
+	walk = func(b *block) {
+		if (b.attr(name) != nil || b.block(name) != nil) && !slices.Contains(places, b.name) {
+			places = append(places, b.name)
+		}
+		for _, c := range b.blocks {
+			walk(c)
+		}
+	}
+	for _, c := range r.schema.blocks {
+		walk(c)
+	}
+	if r.schema.attr(name) != nil || r.schema.block(name) != nil {
+		return name + " stands at the top of a file"
+	}
+	if len(places) == 0 {
+		return ""
+	}
+	return name + " stands in " + strings.Join(places, ", ")
+}
+
+func (r *reader) checkRequired(n *node) {
+	for i := range n.schema.attrs {
+		a := &n.schema.attrs[i]
+		if a.required && !n.has(a.name) && !n.tried[a.name] {
+			r.report(n.head, in(n, a.name+" is missing"), a.doc, "write "+a.name+" = "+a.example)
+		}
+	}
+}

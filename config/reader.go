@@ -1,0 +1,91 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"weir/internal/spell"
+)
+
+// A reader turns bodies into nodes and keeps what is to be said of them.
+type reader struct {
+	schema  *block
+	symbols *symbols
+	context *hcl.EvalContext
+	sources map[string][]byte // by name: every file that was read
+	quoter  quoter
+	files   []string    // files that the configuration names, made absolute
+	list    Diagnostics // of the top-level block that is being read
+}
+
+// report says that something is wrong.
+func (r *reader) report(at hcl.Range, summary, detail, hint string) {
+	r.add(Error, at, summary, detail, hint)
+}
+
+func (r *reader) add(s Severity, at hcl.Range, summary, detail, hint string) {
+	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: r.quoter.redact(summary), Detail: detail, Hint: hint}
+	if src, ok := r.sources[at.Filename]; ok && d.Pos.Line > 0 {
+		d.Line, d.Column = r.quoter.line(src, d.Pos.Line, d.Pos.Column)
+		d.Width = width(at, d.Line, d.Column)
+	}
+	r.list = append(r.list, d)
+}
+
+// width is how many characters of the line belong to the range.
+func width(at hcl.Range, line string, column int) int {
+	rest := len([]rune(line)) - column + 1
+	if at.End.Line > at.Start.Line {
+		return max(rest, 1)
+	}
+	return max(min(at.End.Column-at.Start.Column, rest), 1)
+}
+
+// foreign reports what the parser has found.
+func (r *reader) foreign(diags hcl.Diagnostics) {
+	for _, d := range diags {
+		var at hcl.Range
+		if d.Subject != nil {
+			at = *d.Subject
+		}
+		var call hclsyntax.FunctionCallDiagExtra
+		if extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
+			call = extra
+		}
+		var env *envError
+		if call != nil && errors.As(call.FunctionCallError(), &env) {
+			r.report(at, env.Error(), "", env.hint())
+			continue
+		}
+		severity := Error
+		if d.Severity == hcl.DiagWarning {
+			severity = Warning
+		}
+		r.add(severity, at, plain(d.Summary), r.quoter.redact(plain(d.Detail)), "")
+	}
+}
+
+// plain puts a sentence of the parser's into the form of ours.
+func plain(s string) string {
+	s = strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
+	if s == "" {
+		return ""
+	}
+	first, rest := rune(s[0]), s[1:]
+	if rest != "" && unicode.IsUpper(first) && !unicode.IsUpper(rune(rest[0])) {
+		return string(unicode.ToLower(first)) + rest
+	}
+	return s
+}
+
+// didYouMean is the hint for a name that is not known; empty where nothing is near.
+func didYouMean(name string, names []string) string {
+	if n := spell.Nearest(name, names); n != "" {
+		return "did you mean " + quote(n) + "?"
+	}
+	return ""
+}
