@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"weir/internal/spell"
 )
 
 // A site is a Site made ready.
@@ -28,7 +30,8 @@ type builder struct {
 	place       int                   // of the site that is looked at
 }
 
-// New makes a router of the sites, and says what is wrong with them: all of it, in the order of the sites.
+// New makes a router of the sites, and says what is wrong with them: all of it, in the order of the sites and
+// their routes.
 // The router is never nil; it leaves sites with an error out. It keeps the sites' slices, which must not
 // be changed any more.
 func New(sites []Site, o Options) (*Router, []Problem) {
@@ -48,7 +51,9 @@ func New(sites []Site, o Options) (*Router, []Problem) {
 		r.tables = append(r.tables, listenerTable{name, b.table(name)})
 	}
 	r.only = len(b.tables) == 1
-	slices.SortStableFunc(b.problems, func(p, q Problem) int { return cmp.Compare(p.place, q.place) })
+	slices.SortStableFunc(b.problems, func(p, q Problem) int {
+		return cmp.Or(cmp.Compare(p.place, q.place), cmp.Compare(p.written, q.written))
+	})
 	return r, b.problems
 }
 
@@ -82,18 +87,21 @@ func (b *builder) site(in *Site, listeners []string) (*site, bool) {
 	return s, !slices.ContainsFunc(b.problems[before:], func(p Problem) bool { return p.Severity == Error })
 }
 
-func (b *builder) report(p Problem) {
-	p.place = b.place
+// report notes a problem of the route that is written in that place, or of the site (-1).
+func (b *builder) report(written int, p Problem) {
+	p.place, p.written = b.place, written
 	b.problems = append(b.problems, p)
 }
 
 func (b *builder) siteError(s *Site, format string, args ...any) {
-	b.report(Problem{Severity: Error, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf(format, args...)})
+	b.report(-1, Problem{Severity: Error, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf(format, args...)})
 }
 
-func (b *builder) routeError(s *Site, r *Spec, format string, args ...any) {
-	text := r.label() + ": " + fmt.Sprintf(format, args...)
-	b.report(Problem{Severity: Error, Site: s.Name, Route: r.label(), Pos: r.Pos, Text: text})
+func (b *builder) routeError(s *Site, written int, text string) {
+	r := &s.Routes[written]
+	b.report(written, Problem{
+		Severity: Error, Site: s.Name, Route: r.label(), Pos: r.Pos, Text: r.label() + ": " + text,
+	})
 }
 
 func (b *builder) checkListeners(s *Site, listeners []string) {
@@ -101,7 +109,7 @@ func (b *builder) checkListeners(s *Site, listeners []string) {
 		if slices.Contains(listeners, name) {
 			continue
 		}
-		if near := nearest(name, listeners); near != "" {
+		if near := spell.Nearest(name, listeners); near != "" {
 			b.siteError(s, "listener %q is not known, did you mean %q?", name, near)
 		} else {
 			b.siteError(s, "listener %q is not known", name)
@@ -121,7 +129,7 @@ func (b *builder) siteHosts(s *Site) []string {
 		case err != nil:
 			b.siteError(s, "%v", err)
 		case slices.Contains(hosts, host):
-			b.report(Problem{Severity: Warning, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
+			b.report(-1, Problem{Severity: Warning, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
 		default:
 			hosts = append(hosts, host)
 		}
@@ -138,7 +146,7 @@ func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
 		e, host, err := b.entry(spec, hosts)
 		if err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {
-				b.routeError(s, spec, "%s", line)
+				b.routeError(s, i, line)
 			}
 			continue
 		}
@@ -270,7 +278,7 @@ func (b *builder) isRival(s *site, owners map[string][]*site) (rival bool) {
 				continue
 			}
 			rival = true
-			b.report(Problem{
+			b.report(-1, Problem{
 				Severity: Error, Site: s.Name, Pos: s.Pos, Other: o.Pos,
 				Text: fmt.Sprintf("host %q belongs to site %q%s already", h.host, o.Name, at(o.Pos)),
 			})

@@ -82,7 +82,7 @@ func earlier(trees []*tree, t *tree, e *entry) (by *entry, within bool) {
 }
 
 func (b *builder) reportAlike(s *site, first, second *entry) {
-	b.report(Problem{
+	b.report(second.written, Problem{
 		Severity: Error, Site: s.Name, Route: second.spec.label(), Pos: second.spec.Pos, Other: first.spec.Pos,
 		Text: fmt.Sprintf("%s matches the same requests as %s%s: give one of them another path or a condition",
 			second.spec.label(), first.spec.label(), at(first.spec.Pos)),
@@ -90,7 +90,7 @@ func (b *builder) reportAlike(s *site, first, second *entry) {
 }
 
 func (b *builder) reportHidden(s *site, e, by *entry) {
-	b.report(Problem{
+	b.report(e.written, Problem{
 		Severity: Warning, Site: s.Name, Route: e.spec.label(), Pos: e.spec.Pos, Other: by.spec.Pos,
 		Text: fmt.Sprintf("%s can never match: %s%s takes every request that it would",
 			e.spec.label(), by.spec.label(), at(by.spec.Pos)),

@@ -169,8 +169,10 @@ func (c *conditions) check(x *weir.Exchange) failure {
 	if c.clients != nil && !(x.Client.IsValid() && c.clients.Contains(x.Client.Unmap())) {
 		return failure{what: condClient}
 	}
-	if c.when != nil && !c.when.holds(x) {
-		return failure{what: condWhen}
+	if c.when != nil {
+		if f := c.when.find(x); f != fits {
+			return failure{what: condWhen, finding: f}
+		}
 	}
 	return failure{}
 }

@@ -102,7 +102,7 @@ func (h *hostEntry) verdicts(x *weir.Exchange) []Verdict {
 // loses returns why the entry does not match x, or "".
 func (e *entry) loses(x *weir.Exchange) string {
 	if x.Request.Path == "*" {
-		if e.pattern.re != nil || !e.pattern.matchesAll() {
+		if !e.pattern.matchesAll() {
 			return "path * is for routes of /* only"
 		}
 	} else if _, ok := e.pattern.match(mergeSlashes(x.Request.Path), nil); !ok {

@@ -83,13 +83,14 @@ var goneFields = map[string]string{
 	"upgrade":           "concerns one connection only and can't be matched",
 }
 
-// A finding is what became of one matcher.
+// A finding is what became of one matcher or expression.
 type finding uint8
 
 const (
 	absent finding = iota
 	differs
 	fits
+	tooDear // of an expression: it was given up
 )
 
 // look judges one value of the matcher's name.
@@ -120,13 +121,12 @@ func (m *matcher) header(h *weir.Header) finding {
 func (m *matcher) query(query string) finding {
 	best := absent
 	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		name, value, _ := strings.Cut(pair, "=")
-		if pair == "" || decodeQuery(name) != m.Name {
+		var name, value string
+		name, value, query = weir.NextQuery(query)
+		if weir.DecodeQuery(name) != m.Name {
 			continue
 		}
-		if best = m.look(decodeQuery(value)); best == fits {
+		if best = m.look(weir.DecodeQuery(value)); best == fits {
 			return fits
 		}
 	}
@@ -142,7 +142,7 @@ func (m *matcher) cookie(h *weir.Header) finding {
 		}
 		for list := fields[i].Value; list != ""; {
 			var name, value string
-			name, value, list = nextCookie(list)
+			name, value, list = weir.NextCookie(list)
 			if name != m.Name {
 				continue
 			}
@@ -152,50 +152,6 @@ func (m *matcher) cookie(h *weir.Header) finding {
 		}
 	}
 	return best
-}
-
-// nextCookie takes the first cookie off a Cookie field's value (RFC 6265, section 4.2.1). The quotes
-// around a value are not part of it.
-func nextCookie(list string) (name, value, rest string) {
-	pair, rest, _ := strings.Cut(list, ";")
-	name, value, _ = strings.Cut(pair, "=")
-	value = strings.Trim(value, " \t")
-	if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
-		value = value[1 : n-1]
-	}
-	return strings.Trim(name, " \t"), value, rest
-}
-
-// decodeQuery decodes a name or value of a query. An escape that is malformed stands for itself. It
-// allocates only where there is something to decode.
-func decodeQuery(s string) string {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '+' {
-			c = ' '
-		} else if c == '%' && i+2 < len(s) {
-			if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi|lo < 16 {
-				c, i = hi<<4|lo, i+2
-			}
-		}
-		b = append(b, c)
-	}
-	return string(b)
-}
-
-// unhex returns the value of a hexadecimal digit, or 255.
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 255
 }
 
 // lost says why a matcher did not fit, without a word of what the request holds: that may be secret, and

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/spell"
 )
 
 // The texts here are made only for requests that match nothing. Strangers cause those at will, so that
@@ -85,7 +86,7 @@ func likeness(p *Pattern, path string) int {
 		near = path[:min(len(path), len(shape))]
 	}
 	n := commonPrefix(shape, path)
-	if d := distance(near, shape, 4); d < 4 {
+	if d := spell.Distance(near, shape, 4); d < 4 {
 		n += len(shape) - d
 	}
 	return n

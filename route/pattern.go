@@ -89,12 +89,12 @@ func (p *Pattern) Match(path string, params []weir.Param) ([]weir.Param, bool) {
 	if !ok {
 		return params, false
 	}
-	out = out[len(params):]
-	for i := range out {
-		out[i].Name = p.names[i]
+	added := out[len(params):]
+	for i := range added {
+		added[i].Name = p.names[i]
 	}
-	p.restore(out, path, merged)
-	return params[:len(params)+len(out)], true
+	p.restore(added, path, merged)
+	return out, true
 }
 
 // match is Match for a path without doubled slashes; it leaves the names of the parameters empty.

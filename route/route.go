@@ -28,7 +28,8 @@
 // routes that name a host. It does not look for routes that only several others together hide.
 //
 // A method GET takes HEAD as well (RFC 9110, section 9.3.2), if no narrower route does. OPTIONS * goes to the
-// site's routes for "/*", as they alone speak for the whole server, and nowhere else.
+// site's routes for "/*" (or a regular expression that plainly matches every path), as they alone speak for
+// the whole server, and nowhere else.
 package route
 
 import (
@@ -97,7 +98,8 @@ type Problem struct {
 	Pos      fmt.Stringer // of the route or site, as given; may be nil
 	Other    fmt.Stringer // of the other route or site that the text names; may be nil
 
-	place int // of the site
+	place   int // of the site
+	written int // place of the route in the site; -1 where it is about the site
 }
 
 // String returns `error: weir.hcl:3: site "shop": ...`.

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"fmt"
+
 	"weir"
 )
 
@@ -19,7 +21,8 @@ type listenerTable struct {
 
 // ServeExchange implements weir.Handler. It brings x.Request.Path into normal form (RawPath keeps what was
 // sent), finds the route, sets x.Route and x.Params, and calls the route's handler. A path that has no
-// normal form is refused with weir.CauseRequestPath; where there is no site or no route, x.Note says what
+// normal form is refused with weir.CauseRequestPath, and a request for which an expression would cost too much
+// with weir.CauseExpression; where there is no site or no route, x.Note says what
 // came nearest.
 //
 // The values in x.Params are pieces of the normal path with its escapes; "*" is what a prefix leaves,
@@ -53,6 +56,10 @@ func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 	}
 	s := search{x: x, path: mergeSlashes(x.Request.Path)}
 	e := s.run(h)
+	if s.dear != nil {
+		x.Note = fmt.Sprintf("site %q: %s: %s", h.site.Name, s.dear.spec.label(), s.dear.cond.when.reason(x))
+		return nil, nil, weir.Refuse(weir.CauseExpression, "route")
+	}
 	if e == nil {
 		x.Note = noteNoRoute(h, &s)
 		return nil, h, weir.Refuse(weir.CauseNoRoute, "route")

@@ -13,6 +13,7 @@ type search struct {
 	entries []entry // of the tree that is looked at
 	near    *entry  // the first route that matches the path but not its conditions
 	why     failure
+	dear    *entry // a route whose expression was given up
 }
 
 // pick returns the first entry whose conditions hold.
@@ -26,6 +27,9 @@ func (s *search) pick(at span) *entry {
 		if f.what == condNone {
 			return e
 		}
+		if f.finding == tooDear {
+			s.dear = e
+		}
 		if s.near == nil {
 			s.near, s.why = e, f
 		}
@@ -38,7 +42,7 @@ func (t *tree) find(s *search) *entry {
 	s.entries = t.entries
 	k := t.skeleton
 	if s.path == "*" {
-		return k.findAll(s)
+		return k.findServer(s)
 	}
 	if e := s.literals(&k.root, 1); e != nil {
 		return e
@@ -53,6 +57,18 @@ func (t *tree) find(s *search) *entry {
 	}
 	if e := s.named(&k.root, 1); e != nil {
 		return e
+	}
+	return k.findAll(s)
+}
+
+// findServer returns the route for the path "*": one that takes every path.
+func (k *skeleton) findServer(s *search) *entry {
+	for i := range k.regexps {
+		if g := &k.regexps[i]; g.pattern.matchesAll() {
+			if e := s.pick(g.span); e != nil {
+				return e
+			}
+		}
 	}
 	return k.findAll(s)
 }

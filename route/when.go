@@ -1,51 +1,49 @@
 package route
 
 import (
+	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/ext"
+	"cel.dev/cel-go/interpreter"
 	"cel.dev/cel-go/parser"
 
 	"weir"
 )
 
-// A when is an expression in CEL (Common Expression Language) over one request. It sees
+// A when is an expression in CEL (Common Expression Language) over one request, compiled once. It sees
 //
 //	request.method  request.scheme  request.host  request.path    strings; the path is in normal form
 //	request.header  request.query   request.cookie                maps from names to first values
 //	client.ip                                                     a string, "" where there is none
 //	header("x")  query("x")  cookie("x")                          the value, "" where there is none
+//	cidr(client.ip, "10.0.0.0/8")                                 whether the address is in the network, or in one
+//	                                                              of a list of networks
 //
-// and CEL's standard functions, with those on texts and networks: cidr("10.0.0.0/8").containsIP(client.ip).
-// request.header["x"] without such a field is an error, and an expression that ends in an error does not
-// hold.
+// and CEL's standard functions (startsWith, endsWith, contains, matches, size, ...), with those on texts and
+// networks. request.header["x"] without such a field is an error, and an expression that ends in an
+// error does not hold.
+//
+// The work for one request is bounded: by whenLimit, in CEL's units of cost, of which one is about a
+// comparison or the look at ten bytes. Where the compiler can tell that no request exceeds it, nothing is
+// counted; a request that does exceed it is refused, because no condition may be escaped by making it dear.
 type when struct {
 	text    string
 	program cel.Program
 }
 
+// whenLimit is reached by a few milliseconds of work.
+const whenLimit = 100_000
+
 // expressions compiles expressions; the environment is made with the first one.
 type expressions struct{ env *cel.Env }
-
-var whenVariables = []string{
-	"request.method", "request.scheme", "request.host", "request.path",
-	"request.header", "request.query", "request.cookie", "client.ip",
-}
-
-// whenLater are names that belong to weir but can't be used here.
-var whenLater = map[string]string{
-	"client.country": "where a client is from is not known to routes",
-	"client.net":     `write cidr("10.0.0.0/8").containsIP(client.ip)`,
-	"request.body":   "a route is chosen before the body is read",
-	"response":       "a route is chosen before there is a response",
-}
 
 func (e *expressions) open() error {
 	if e.env != nil {
@@ -57,6 +55,11 @@ func (e *expressions) open() error {
 		cel.Macros(append(cel.StandardMacros, tableMacro("header"), tableMacro("query"), tableMacro("cookie"))...),
 		cel.Function("@value", cel.Overload("value_map_string", []*cel.Type{table, cel.StringType}, cel.StringType,
 			cel.BinaryBinding(valueOrEmpty))),
+		cel.Function("cidr",
+			cel.Overload("cidr_string_string", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
+				cel.BinaryBinding(inNetwork)),
+			cel.Overload("cidr_string_list", []*cel.Type{cel.StringType, cel.ListType(cel.StringType)}, cel.BoolType,
+				cel.BinaryBinding(inNetworks))),
 	}
 	for _, name := range whenVariables {
 		kind := cel.StringType
@@ -98,66 +101,78 @@ func (e *expressions) compile(text string) (*when, error) {
 	if tree.OutputType() != cel.BoolType {
 		return nil, fmt.Errorf("when %q gives a value of type %s, not true or false", text, tree.OutputType())
 	}
-	program, err := e.env.Program(tree, cel.EvalOptions(cel.OptOptimize))
-	if err != nil {
+	if err := checkNetworks(tree); err != nil {
 		return nil, fmt.Errorf("when %q: %w", text, err)
+	}
+	program, err := e.env.Program(tree, e.programOptions(tree)...)
+	if err != nil {
+		return nil, fmt.Errorf("when %q: %w", text, regexpError(err))
 	}
 	return &when{text, program}, nil
 }
 
-var undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
-
-// whenError puts the first of CEL's complaints into weir's words.
-func whenError(text string, issues *cel.Issues) error {
-	e := issues.Errors()[0]
-	message, _, _ := strings.Cut(strings.TrimPrefix(e.Message, "Syntax error: "), "\n")
-	if m := undeclared.FindStringSubmatch(message); m != nil {
-		line := strings.Split(text, "\n")[max(e.Location.Line()-1, 0)]
-		return unknownName(text, longestName(line, m[1], e.Location.Column()))
+// programOptions has the cost counted only where it may exceed the limit: counting takes as long as many
+// an expression itself.
+func (e *expressions) programOptions(tree *cel.Ast) []cel.ProgramOption {
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if estimate, err := e.env.EstimateCost(tree, largest{}); err != nil || estimate.Max > whenLimit {
+		options = append(options, cel.CostLimit(whenLimit))
 	}
-	return fmt.Errorf("when %q, column %d: %s", text, e.Location.Column()+1, message)
+	return options
 }
 
-// longestName returns the dotted name of which CEL names the beginning only.
-func longestName(line, name string, column int) string {
-	root, _, _ := strings.Cut(name, ".")
-	if at := strings.LastIndex(line[:min(len(line), column+1)], root); at >= 0 {
-		end := at
-		for end < len(line) && (line[end] == '.' || line[end] == '_' || isName("a"+line[end:end+1])) {
-			end++
-		}
-		if end < len(line) && line[end] == '(' {
-			return name
-		}
-		return strings.TrimRight(line[at:end], ".")
+// largest tells how large the things of a request can be.
+type largest struct{}
+
+// EstimateSize implements cost.Estimator. Head and request line are limited to about as much by the protocols.
+func (largest) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+	if n.ComputedSize() != nil {
+		return nil
 	}
-	return name
+	switch n.Type().Kind() {
+	case cel.StringKind, cel.MapKind:
+		return &cost.SizeEstimate{Max: 64 << 10}
+	}
+	return nil
 }
 
-func unknownName(text, name string) error {
-	for later, why := range whenLater {
-		if name == later || strings.HasPrefix(name, later+".") {
-			return fmt.Errorf("when %q: %q is not available: %s", text, name, why)
-		}
+// EstimateCallCost implements cost.Estimator.
+func (largest) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	if function != "@value" {
+		return nil
 	}
-	known := append([]string{"header", "query", "cookie", "cidr", "ip", "size", "matches", "has"}, whenVariables...)
-	if near := nearest(name, known); near != "" {
-		return fmt.Errorf("when %q: %q is not known, did you mean %q?", text, name, near)
-	}
-	return fmt.Errorf("when %q: %q is not known; known are %s", text, name, strings.Join(whenVariables, ", "))
+	return &cost.CallEstimate{CostEstimate: cost.FixedCostEstimate(1), ResultSize: &cost.SizeEstimate{Max: 64 << 10}}
 }
 
-// holds evaluates the expression for x.
-func (w *when) holds(x *weir.Exchange) bool {
+// find evaluates the expression for x: fits, differs, or tooDear.
+func (w *when) find(x *weir.Exchange) finding {
 	v, _, err := w.program.Eval(whenRequest{x})
-	return err == nil && v == types.True
+	switch {
+	case err == nil && v == types.True:
+		return fits
+	case err != nil && isDear(err):
+		return tooDear
+	}
+	return differs
 }
 
+func isDear(err error) bool {
+	var stopped interpreter.EvalCancelledError
+	return errors.As(err, &stopped)
+}
+
+// reason says why the expression does not hold, without a word of what the request holds.
 func (w *when) reason(x *weir.Exchange) string {
-	if _, _, err := w.program.Eval(whenRequest{x}); err != nil {
-		return fmt.Sprintf("when %q can't be told: %v", w.text, err)
+	_, _, err := w.program.Eval(whenRequest{x})
+	switch {
+	case err == nil:
+		return fmt.Sprintf("when %q is false", w.text)
+	case isDear(err):
+		return fmt.Sprintf("when %q costs more than one request may", w.text)
+	case strings.HasPrefix(err.Error(), "no such key"):
+		return fmt.Sprintf("when %q can't be told: what it names in brackets is absent", w.text)
 	}
-	return fmt.Sprintf("when %q is false", w.text)
+	return fmt.Sprintf("when %q can't be told: it ends in an error", w.text)
 }
 
 // A whenRequest lets CEL ask for what it needs of an exchange.

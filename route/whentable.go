@@ -93,31 +93,21 @@ func headerNames(x *weir.Exchange, visit func(name, value string)) {
 	}
 }
 
-func queryNamed(x *weir.Exchange, name string) (value string, found bool) {
-	queryNames(x, func(n, v string) {
-		if !found && n == name {
-			value, found = v, true
-		}
-	})
-	return value, found
+func queryNamed(x *weir.Exchange, name string) (string, bool) {
+	value, found := x.Request.RawQueryValue(name)
+	return weir.DecodeQuery(value), found
 }
 
 func queryNames(x *weir.Exchange, visit func(name, value string)) {
-	for pair := range strings.SplitSeq(x.Request.Query, "&") {
-		if name, value, _ := strings.Cut(pair, "="); pair != "" {
-			visit(decodeQuery(name), decodeQuery(value))
+	for query := x.Request.Query; query != ""; {
+		var name, value string
+		if name, value, query = weir.NextQuery(query); name != "" {
+			visit(weir.DecodeQuery(name), weir.DecodeQuery(value))
 		}
 	}
 }
 
-func cookieNamed(x *weir.Exchange, name string) (value string, found bool) {
-	cookieNames(x, func(n, v string) {
-		if !found && n == name {
-			value, found = v, true
-		}
-	})
-	return value, found
-}
+func cookieNamed(x *weir.Exchange, name string) (string, bool) { return x.Request.Cookie(name) }
 
 func cookieNames(x *weir.Exchange, visit func(name, value string)) {
 	for _, f := range x.Request.Header.Fields() {
@@ -126,7 +116,7 @@ func cookieNames(x *weir.Exchange, visit func(name, value string)) {
 		}
 		for list := f.Value; list != ""; {
 			var name, value string
-			if name, value, list = nextCookie(list); name != "" {
+			if name, value, list = weir.NextCookie(list); name != "" {
 				visit(name, value)
 			}
 		}
