@@ -60,7 +60,7 @@ func New(cfg Config) (weir.Handler, error) {
 			return nil, fmt.Errorf("redirect to %q: %w", cfg.To, err)
 		}
 	}
-	r.queryValue = escapeQuery(cfg.Params)
+	r.queryValue = syntax.QueryValue(cfg.Params)
 	return r, nil
 }
 
@@ -126,23 +126,4 @@ func cutAuthority(rest string) (authority, after string) {
 		}
 	}
 	return rest[:end], rest[end:]
-}
-
-// escapeQuery returns how the value of a placeholder is written into a query: {query} is one already; paths
-// and their parts are pieces of a URL, whose escapes stay; all else is plain text.
-func escapeQuery(params []string) func(dst []byte, name, value string) []byte {
-	return func(dst []byte, name, value string) []byte {
-		switch name {
-		case "query":
-			return syntax.AppendWholeQuery(dst, value)
-		case "path", "raw_path", "uri":
-			return syntax.AppendQueryPiece(dst, value)
-		}
-		for _, p := range params {
-			if p == name {
-				return syntax.AppendQueryPiece(dst, value)
-			}
-		}
-		return syntax.AppendQuery(dst, value)
-	}
 }

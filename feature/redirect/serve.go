@@ -58,7 +58,7 @@ func (r *redirect) location(x *weir.Exchange) (string, error) {
 // appendPath appends the path, which begins with one slash if no host stands before it.
 func (r *redirect) appendPath(out []byte, x *weir.Exchange) []byte {
 	from := len(out)
-	out = r.path.AppendEscaped(out, x, escapePath)
+	out = r.path.AppendEscaped(out, x, syntax.PathValue)
 	if r.authority != nil {
 		return out
 	}
@@ -66,13 +66,6 @@ func (r *redirect) appendPath(out []byte, x *weir.Exchange) []byte {
 	rest := bytes.TrimLeft(path, "/")
 	out = append(out[:from], '/')
 	return append(out, rest...)
-}
-
-func escapePath(dst []byte, name, value string) []byte {
-	if name == "uri" { // the query with its question mark
-		return syntax.AppendWholeQuery(dst, value)
-	}
-	return syntax.AppendPath(dst, value)
 }
 
 func escapeFragment(dst []byte, _, value string) []byte { return syntax.AppendQueryPiece(dst, value) }

@@ -1,7 +1,5 @@
 package syntax
 
-import "strings"
-
 const hexDigits = "0123456789ABCDEF"
 
 // The bytes that may stand in a part of a URL as they are (RFC 3986, sections 3.3 and 3.4).
@@ -83,23 +81,3 @@ func AppendWholeQuery(dst []byte, s string) []byte {
 }
 
 var wholeQueryByte = urlBytes("/?!$&'()*+,;=:@-._~")
-
-// CutOutside cuts s around the first of the bytes of seps that stands outside of {placeholders}. found is that
-// byte, or 0 where there is none.
-func CutOutside(s, seps string) (before, after string, found byte) {
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '{' && i+1 < len(s) && s[i+1] == '{':
-			i++
-		case s[i] == '{':
-			end := strings.IndexByte(s[i:], '}')
-			if end < 0 {
-				return s, "", 0
-			}
-			i += end
-		case strings.IndexByte(seps, s[i]) >= 0:
-			return s[:i], s[i+1:], s[i]
-		}
-	}
-	return s, "", 0
-}
