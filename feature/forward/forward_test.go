@@ -308,6 +308,31 @@ func TestServerHost(t *testing.T) {
 	}
 }
 
+func TestLocationOfAnotherHost(t *testing.T) {
+	for _, tt := range []struct{ location, want string }{
+		{"http://app.internal:8080/login?a", "https://shop.test/login?a"},
+		{"HTTPS://APP.internal:8080", "https://shop.test"},
+		{"http://app.internal:8080.evil.test/", "http://app.internal:8080.evil.test/"},
+		{"http://app.internal:80801/", "http://app.internal:80801/"},
+		{"http://id.test/", "http://id.test/"},
+		{"/login", "/login"},
+		{"ftp://app.internal:8080/", "ftp://app.internal:8080/"},
+	} {
+		end := weir.HandlerFunc(func(x *weir.Exchange) error {
+			x.Response.Header.Add("Location", tt.location)
+			return nil
+		})
+		x := exchange("192.0.2.1")
+		x.Request.Scheme = "https"
+		if err := chain(t, BelieveConfig{}, Config{Host: "app.internal:8080"}, end).ServeExchange(x); err != nil {
+			t.Fatal(err)
+		}
+		if got := x.Response.Header.Get("Location"); got != tt.want {
+			t.Errorf("%s becomes %s, want %s", tt.location, got, tt.want)
+		}
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	for _, tt := range []struct {
 		cfg  Config
