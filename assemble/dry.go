@@ -63,9 +63,6 @@ func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 
 // believe applies what a trusted proxy says of the client.
 func (g *generation) believe(x *weir.Exchange) error {
-	if g.snapshot.Trusted == nil {
-		return nil
-	}
 	h, err := forward.NewBelieve(believing(g.snapshot.Trusted), weir.HandlerFunc(func(*weir.Exchange) error { return nil }))
 	if err != nil {
 		return err

@@ -39,10 +39,8 @@ func (b *builder) listeners() []server.ListenerSpec {
 }
 
 // front is what every listener's exchanges begin with: what trusted proxies say of the client, then the router.
+// It stands there without trusted proxies, too: what others say of the client is dropped.
 func (b *builder) front(trusted func(netip.Addr) bool) weir.Handler {
-	if trusted == nil {
-		return b.g.router
-	}
 	h, err := forward.NewBelieve(believing(trusted), b.g.router)
 	if err != nil {
 		b.complain(config.Pos{}, fmt.Sprintf("trusted_proxies: %v", err))
