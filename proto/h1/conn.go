@@ -81,8 +81,8 @@ func (c *conn) close() {
 // serve reads and answers requests. It returns true when the connection sleeps or has ended, and
 // false when it has been handed over together with w.
 func (w *work) serve() bool {
-	for {
-		switch err := w.readHead(); err {
+	for first := true; ; first = false {
+		switch err := w.readHead(first); err {
 		case nil:
 		case errAsleep:
 			return true
@@ -154,8 +154,9 @@ func (w *work) parse(cfg *ServerConfig) *weir.Fault {
 
 // readHead leaves the next request's head in w.head. errAsleep means that there is none and the
 // connection has been given back to the poller. A head that is too large or ends wrongly is left as
-// w.fault: the exchange will be its answer.
-func (w *work) readHead() error {
+// w.fault: the exchange will be its answer. first: the read deadline is the one the connection slept with; else
+// it is left over from the last exchange, and says nothing.
+func (w *work) readHead(first bool) error {
 	c, scanned := w.conn, 0
 	for {
 		if n := w.skipBlank(); n > 0 {
@@ -178,10 +179,11 @@ func (w *work) readHead() error {
 			scanned = w.buffered()
 		}
 		n, err := c.TryRead(w.space())
-		if err == poll.ErrAgain {
+		if err == poll.ErrAgain || err == poll.ErrTimeout && !first {
 			if err := w.sleep(); err != nil {
 				return err
 			}
+			first = true
 			continue
 		}
 		if err != nil {

@@ -149,8 +149,7 @@ func (b *requestBody) invite() error {
 	if b.w.buffered() > 0 || b.w.answered {
 		return nil
 	}
-	_, err := b.w.conn.Write(continueLine)
-	return err
+	return b.w.say(continueLine)
 }
 
 var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")

@@ -42,7 +42,7 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	buf := outputs.Get().(*[outSize]byte)
 	defer outputs.Put(buf)
 	w.out = w.appendHead(buf[:0], x, aw)
-	w.conn.SetWriteDeadline(max(x.Timing.Start, x.Timing.FirstByte) + int64(floorWindow))
+	w.conn.SetWriteDeadline(began(x) + int64(floorWindow))
 	if body == nil || aw.left == 0 {
 		if body != nil {
 			body.Close()
@@ -58,6 +58,14 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 		return w.answerFault(x, err)
 	}
 	return err
+}
+
+// began is about when x's answer was at hand, without asking the clock where a server has answered.
+func began(x *weir.Exchange) int64 {
+	if x.Fault == nil && x.Timing.FirstByte != 0 {
+		return x.Timing.FirstByte
+	}
+	return clock.Now()
 }
 
 // outputs are where heads and small bodies are put together. They are not part of a work: the one just

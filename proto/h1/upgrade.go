@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"weir"
+	"weir/internal/clock"
 	"weir/internal/poll"
 	"weir/proto/stream"
 )
@@ -65,6 +66,7 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	c := w.conn
 	c.OnHangup(nil)
 	c.SetReadDeadline(0)
+	c.SetWriteDeadline(clock.Now() + int64(floorWindow))
 	if _, err := c.Write(w.out); err != nil {
 		g.Close()
 		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}

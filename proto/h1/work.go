@@ -186,7 +186,13 @@ func (w *work) Inform(status int, h *weir.Header) error {
 		return nil
 	}
 	out := appendResponseHead(make([]byte, 0, 512), status, h)
-	_, err := w.conn.Write(append(out, "\r\n"...))
+	return w.say(append(out, "\r\n"...))
+}
+
+// say writes an interim answer, for which no deadline stands yet.
+func (w *work) say(p []byte) error {
+	w.conn.SetWriteDeadline(clock.Now() + int64(floorWindow))
+	_, err := w.conn.Write(p)
 	return err
 }
 

@@ -30,6 +30,7 @@ type world struct {
 	addr   string
 	seen   chan outcome
 	served sync.WaitGroup
+	over   sync.WaitGroup // what a test has started besides
 }
 
 // An outcome is what the observer was told of one exchange.
