@@ -16,10 +16,12 @@ type chooser interface {
 
 // A mixture is what a balancer is made of.
 type mixture struct {
-	eps   []*weir.Endpoint // primaries before backups; at least one
-	turn  *atomic.Uint64   // counts choices; it goes on over changes of the list
-	rand  func() uint64
-	clock func() int64
+	eps    []*weir.Endpoint // primaries before backups; at least one
+	all    []*weir.Endpoint // with those that are out of service, in any order
+	turn   *atomic.Uint64   // counts choices; it goes on over changes of the list
+	rand   func() uint64
+	clock  func() int64
+	tables *tableCache
 }
 
 // kinds are the balancers by their names in the configuration.
@@ -28,6 +30,11 @@ var kinds = []struct {
 	make func(mixture) chooser
 }{
 	{"round-robin", newRoundRobin},
+	{"random", newRandom},
+	{"least-request", newLeastRequest},
+	{"least-time", newLeastTime},
+	{"hash", newRendezvous},
+	{"maglev", newMaglev},
 }
 
 // Balances returns the names that Config.Balance may have.
@@ -88,6 +95,14 @@ func newTiers(make func(mixture) chooser, m mixture) chooser {
 	}
 	front, back := m, m
 	front.eps, back.eps = m.eps[:n], m.eps[n:]
+	front.all, back.all = nil, nil
+	for _, ep := range m.all {
+		if ep.Backup {
+			back.all = append(back.all, ep)
+		} else {
+			front.all = append(front.all, ep)
+		}
+	}
 	return tiers{make(front), make(back)}
 }
 

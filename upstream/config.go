@@ -226,6 +226,9 @@ func (o *Outlier) orDefaults() *Outlier {
 	return &d
 }
 
+// maxServers is the number of servers that balancers can tell apart.
+const maxServers = 30000
+
 // check returns what is wrong with a configuration that has its defaults.
 func (c *Config) check() error {
 	switch {
@@ -235,6 +238,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("upstream %q has no transport", c.Name)
 	case len(c.Servers) == 0 && c.Discover == nil:
 		return fmt.Errorf("upstream %q has no server", c.Name)
+	case len(c.Servers) > maxServers:
+		return fmt.Errorf("upstream %q has %d servers, more than %d", c.Name, len(c.Servers), maxServers)
 	case !balanceKnown(c.Balance):
 		return fmt.Errorf("upstream %q: balance %q is not one of %s", c.Name, c.Balance, balanceNames())
 	}

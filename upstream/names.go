@@ -231,7 +231,8 @@ func inOrder(hits []hit, ttl time.Duration) ([]hit, time.Duration, error) {
 	slices.SortFunc(hits, func(a, b hit) int {
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.address, b.address))
 	})
-	return slices.Compact(hits), ttl, nil
+	hits = slices.Compact(hits)
+	return hits[:min(len(hits), maxServers/10)], ttl, nil
 }
 
 // oneFamily returns the IPv4 addresses of list or, where there are none, the IPv6 ones: the two of one

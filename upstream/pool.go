@@ -73,6 +73,7 @@ type memory struct {
 	current *Pool      // the one started last
 	queue   queue
 	turn    atomic.Uint64
+	tables  tableCache // guarded by mu
 }
 
 var _ weir.Handler = (*Pool)(nil)

@@ -53,7 +53,10 @@ func (b *roundRobin) Candidates(_ uint64, dst []*weir.Endpoint) []*weir.Endpoint
 // appendOthers appends all of eps but the one at except, in a circle that begins at a place given by h.
 func appendOthers(dst, eps []*weir.Endpoint, except int, h uint64) []*weir.Endpoint {
 	n := len(eps)
-	at := int(h % uint64(n))
+	if n == 1 {
+		return dst
+	}
+	at := (except + 1 + int(h%uint64(n-1))) % n
 	for range n {
 		if at != except {
 			dst = append(dst, eps[at])

@@ -1,6 +1,10 @@
 package upstream
 
-import "weir"
+import (
+	"slices"
+
+	"weir"
+)
 
 // A set is an arrangement of the servers that are asked now. It is immutable; a change of health
 // makes a new one.
@@ -85,10 +89,10 @@ func (p *Pool) arrange() {
 	next := &set{members: len(p.members)}
 	next.servers, next.panic = p.asked()
 	if len(next.servers) > 0 {
-		next.bal = p.newBalancer(next.servers)
-		if p.set.Load() == nil || p.set.Load().bal == nil {
-			p.announce()
+		if next.bal = p.sameBalancer(next.servers); next.bal == nil {
+			next.bal = p.newBalancer(next.servers)
 		}
+		p.announce()
 	}
 	p.set.Store(next)
 }
@@ -120,9 +124,27 @@ func (p *Pool) asked() (list []*server, panic bool) {
 	return ejected, len(ejected) > 0
 }
 
-// newBalancer returns the balancer over list, which is not empty.
+// sameBalancer returns a balancer that there is already for list, or nil. mem.mu is held.
+func (p *Pool) sameBalancer(list []*server) chooser {
+	if s := p.set.Load(); s != nil && s.members == len(p.members) && slices.Equal(s.servers, list) {
+		return s.bal
+	}
+	prev := p.prev
+	if prev == nil || prev.cfg.Balance != p.cfg.Balance || (prev.cfg.Sticky == nil) != (p.cfg.Sticky == nil) {
+		return nil
+	}
+	if s := prev.set.Load(); s.members == len(p.members) && slices.Equal(s.servers, list) {
+		return s.bal
+	}
+	return nil
+}
+
+// newBalancer returns the balancer over list, which is not empty. mem.mu is held.
 func (p *Pool) newBalancer(list []*server) chooser {
-	m := mixture{eps: endpointsOf(list), turn: &p.mem.turn, rand: p.deps.Rand, clock: p.deps.Clock}
+	m := mixture{
+		eps: endpointsOf(list), all: endpointsOf(p.members),
+		turn: &p.mem.turn, rand: p.deps.Rand, clock: p.deps.Clock, tables: &p.mem.tables,
+	}
 	b := newChooser(p.cfg.Balance, m)
 	if p.cfg.Sticky == nil || len(list) == 1 {
 		return b
