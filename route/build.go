@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -72,13 +73,14 @@ func (b *builder) site(in *Site, listeners []string) (*site, bool) {
 	s := &site{Site: in, place: b.place}
 	b.checkListeners(in, listeners)
 	hosts := b.siteHosts(in)
-	groups := b.groups(in, hosts)
-	for host, entries := range groups {
-		s.trees = append(s.trees, newTree(host, entries, b.skeletons))
+	trees := map[string]*tree{}
+	for host, entries := range b.groups(in, hosts) {
+		trees[host] = newTree(host, entries, b.skeletons)
+		s.trees = append(s.trees, trees[host])
 	}
 	slices.SortFunc(s.trees, func(t, u *tree) int { return compareHosts(t.host, u.host) })
 	for _, host := range entryHosts(hosts, s.trees) {
-		s.hosts = append(s.hosts, newHostEntry(host, s))
+		s.hosts = append(s.hosts, newHostEntry(host, s, trees))
 	}
 	for _, t := range s.trees {
 		b.checkTree(s, t)
@@ -241,13 +243,38 @@ func entryHosts(hosts []string, trees []*tree) []string {
 	return out
 }
 
-func newHostEntry(host string, s *site) hostEntry {
-	h := hostEntry{host: host, site: s, tree: &tree{skeleton: &skeleton{}}}
-	trees := slices.DeleteFunc(slices.Clone(s.trees), func(t *tree) bool { return t.host != "" && !coversHost(t.host, host) })
-	if len(trees) > 0 {
-		h.tree, h.more = trees[0], trees[1:]
+func newHostEntry(host string, s *site, trees map[string]*tree) hostEntry {
+	h := hostEntry{host: host, site: s}
+	for name := range covering(host) {
+		switch t := trees[name]; {
+		case t == nil:
+		case h.tree == nil:
+			h.tree = t
+		default:
+			h.more = append(h.more, t)
+		}
+	}
+	if h.tree == nil {
+		h.tree = &tree{skeleton: &skeleton{}}
 	}
 	return h
+}
+
+// covering yields host and all host patterns that cover it, the more specific first, and "".
+func covering(host string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(host) {
+			return
+		}
+		for _, rest, ok := strings.Cut(host, "."); ok; _, rest, ok = strings.Cut(rest, ".") {
+			if wild := "*." + rest; wild != host && !yield(wild) {
+				return
+			}
+		}
+		if host == "*" || yield("*") {
+			yield("")
+		}
+	}
 }
 
 func (s *Site) on(listener string) bool {

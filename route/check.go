@@ -2,34 +2,46 @@ package route
 
 import "fmt"
 
-// checkTree reports routes of a tree that match alike, and routes that another one hides.
+// checkTree reports routes of a tree that match alike, and routes that another one hides. The entries are
+// sorted, so that those of one shape stand together and only a regular expression can cover a pattern of
+// another shape that comes later.
 func (b *builder) checkTree(s *site, t *tree) {
-	type kind struct{ shape, conditions string }
-	seen := map[kind]*entry{}
-	for i := range t.entries {
+	var catchAlls []*entry
+	seen := map[string]*entry{} // of one shape, by conditions
+	for i, from := 0, 0; i < len(t.entries); i++ {
 		e := &t.entries[i]
-		k := kind{e.pattern.shape, e.cond.key()}
-		if first, ok := seen[k]; ok {
+		if e.pattern.shape != t.entries[from].pattern.shape {
+			from = i
+			clear(seen)
+		}
+		if first, ok := seen[e.cond.key()]; ok {
 			b.reportAlike(s, first, e)
 			continue
 		}
-		seen[k] = e
-		if by := hider(t.entries[:i], e); by != nil {
+		seen[e.cond.key()] = e
+		if by := hider(e, catchAlls, t.entries[max(from, i-maxHiders):i]); by != nil {
 			b.reportHidden(s, e, by)
+		}
+		if len(catchAlls) < maxHiders && e.pattern.re != nil && e.pattern.matchesAll() {
+			catchAlls = append(catchAlls, e)
 		}
 	}
 }
 
-// hider returns the entry among those before e that takes every request that e would. They are sorted:
-// only a regular expression can cover a pattern of another shape that comes later.
-func hider(before []entry, e *entry) *entry {
-	for i := range before {
-		f := &before[i]
-		if f.pattern.shape != e.pattern.shape && !(f.pattern.re != nil && f.pattern.matchesAll()) {
-			continue
-		}
+// maxHiders bounds with how many routes a route is compared.
+const maxHiders = 1000
+
+// hider returns an entry that takes every request that e would: one that matches every path, or one of e's
+// own shape.
+func hider(e *entry, catchAlls []*entry, alike []entry) *entry {
+	for _, f := range catchAlls {
 		if e.cond.implies(f.cond) {
 			return f
+		}
+	}
+	for i := range alike {
+		if e.cond.implies(alike[i].cond) {
+			return &alike[i]
 		}
 	}
 	return nil
@@ -41,44 +53,50 @@ func (b *builder) checkHosted(s *site) {
 	if len(s.trees) < 2 {
 		return
 	}
+	before := s.treesBefore()
 	for _, t := range s.trees {
 		for i := range t.entries {
 			e := &t.entries[i]
-			if by := s.hiddenBefore(t, e); by != nil {
+			if by := hiddenOnAll(e, before[t]); by != nil {
 				b.reportHidden(s, e, by)
 			}
 		}
 	}
 }
 
-// hiddenBefore returns an entry of a tree before t that hides e, if there is one on every host of t.
-func (s *site) hiddenBefore(t *tree, e *entry) (by *entry) {
-	for _, h := range s.hosts {
-		found, within := earlier(h.trees(), t, e)
-		if within && found == nil {
-			return nil
+// treesBefore returns for each tree, and for each host on which it is searched, the trees that are searched
+// before it.
+func (s *site) treesBefore() map[*tree][][]*tree {
+	before := map[*tree][][]*tree{}
+	for i := range s.hosts {
+		trees := s.hosts[i].trees()
+		for j, t := range trees {
+			before[t] = append(before[t], trees[:j])
 		}
-		if within {
-			by = found
+	}
+	return before
+}
+
+// hiddenOnAll returns an entry that hides e, if there is one on every host.
+func hiddenOnAll(e *entry, hosts [][]*tree) (by *entry) {
+	for _, trees := range hosts {
+		if by = hiderAmong(trees, e); by == nil {
+			return nil
 		}
 	}
 	return by
 }
 
-// earlier looks for an entry that hides e in the trees before t; within says whether t is among trees.
-func earlier(trees []*tree, t *tree, e *entry) (by *entry, within bool) {
-	for _, before := range trees {
-		if before == t {
-			return by, true
-		}
-		for i := range before.entries {
-			f := &before.entries[i]
-			if by == nil && f.pattern.covers(e.pattern) && e.cond.implies(f.cond) {
-				by = f
+func hiderAmong(trees []*tree, e *entry) *entry {
+	for _, t := range trees {
+		for i := range t.entries {
+			f := &t.entries[i]
+			if f.pattern.covers(e.pattern) && e.cond.implies(f.cond) {
+				return f
 			}
 		}
 	}
-	return nil, false
+	return nil
 }
 
 func (b *builder) reportAlike(s *site, first, second *entry) {
