@@ -7,7 +7,6 @@ import (
 
 	"weir"
 	"weir/config"
-	"weir/feature/forward"
 )
 
 // A Request is one to try without sending anything.
@@ -63,7 +62,7 @@ func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 
 // believe applies what a trusted proxy says of the client.
 func (g *generation) believe(x *weir.Exchange) error {
-	h, err := forward.NewBelieve(believing(g.snapshot.Trusted), weir.HandlerFunc(func(*weir.Exchange) error { return nil }))
+	h, err := believe(g.config, g.snapshot.Trusted, weir.HandlerFunc(func(*weir.Exchange) error { return nil }))
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,14 @@ func random(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
+// pseudonym is what weir calls itself in Via: the configured name, or one that tells nothing.
+func (e *Engine) pseudonym(c *config.Config) string {
+	if c.Pseudonym != "" {
+		return c.Pseudonym
+	}
+	return e.via
+}
+
 func (e *Engine) setState(s observe.State) { e.state.Store(&s) }
 
 var errNothing = errors.New("the configuration cannot be used")

@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"strconv"
-
 	"weir"
 	"weir/config"
 	"weir/feature/access"
@@ -12,6 +10,7 @@ import (
 	"weir/feature/maxbody"
 	"weir/feature/requestid"
 	"weir/feature/rewrite"
+	"weir/route"
 )
 
 // A feature is one row of the table: a middleware that a route may have. Its make returns nil where the
@@ -26,7 +25,7 @@ type feature struct {
 func features() []feature {
 	return []feature{
 		{"request id", weir.PhaseObserve, makeRequestID},
-		{"errors", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(r.Errors) }},
+		{"errors", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
 		{"access", weir.PhaseAdmit, makeAccess},
 		{"body limit", weir.PhaseAdmit, makeMaxBody},
 		{"headers", weir.PhaseRewrite, makeHeader},
@@ -36,55 +35,35 @@ func features() []feature {
 }
 
 func makeRequestID(_ *builder, r *config.Route) (weir.Middleware, error) {
-	if r.RequestID.Header == "" {
+	id := r.RequestID
+	if id == nil {
 		return nil, nil
 	}
-	accept := "never"
-	if r.RequestID.Trust {
-		accept = "trusted"
-	}
-	return requestid.New(requestid.Config{Header: r.RequestID.Header, Accept: accept, Return: true})
+	return requestid.New(requestid.Config{
+		Header: id.Header, Accept: id.Accept, Format: id.Format, Hide: id.Hide, Return: id.Return,
+	})
 }
 
-func makeErrors(pages []config.ErrorPage) (weir.Middleware, error) {
-	if len(pages) == 0 {
+func makeErrors(s *config.Settings) (weir.Middleware, error) {
+	if len(s.Errors) == 0 {
 		return nil, nil
 	}
-	var own, foreign errors.Config
-	for _, p := range pages {
-		page := errors.Page{Status: statusPattern(p.Status), File: p.File, Body: p.Body, Type: p.Type}
-		own.Pages = append(own.Pages, page)
-		if p.Upstream {
-			foreign.Pages = append(foreign.Pages, page)
-		}
+	cfg := errors.Config{Upstream: s.ErrorsUpstream}
+	for _, p := range s.Errors {
+		cfg.Pages = append(cfg.Pages, errors.Page{Status: p.Status, File: p.File, Body: p.Body, Type: p.Type})
 	}
-	all := make([]weir.Middleware, 1, 2)
-	var err error
-	if all[0], err = errors.New(own); err != nil || len(foreign.Pages) == 0 {
-		return all[0], err
-	}
-	foreign.Upstream = true
-	m, err := errors.New(foreign)
-	return join(append(all, m)), err
-}
-
-// statusPattern writes a range as pages are named: "404", "5xx".
-func statusPattern(r config.StatusRange) string {
-	if r.Low == r.High {
-		return strconv.Itoa(r.Low)
-	}
-	return strconv.Itoa(r.Low/100) + "xx"
+	return errors.New(cfg)
 }
 
 func makeAccess(_ *builder, r *config.Route) (weir.Middleware, error) {
 	if len(r.Allow)+len(r.Deny) == 0 {
 		return nil, nil
 	}
-	return access.New(access.Config{Allow: texts(r.Allow), Deny: texts(r.Deny)})
+	return access.New(access.Config{Allow: r.Allow, Deny: r.Deny})
 }
 
 func makeMaxBody(_ *builder, r *config.Route) (weir.Middleware, error) {
-	if r.MaxBody == 0 {
+	if r.MaxBody <= 0 {
 		return nil, nil
 	}
 	return maxbody.New(maxbody.Config{Limit: r.MaxBody})
@@ -94,13 +73,11 @@ func makeMaxBody(_ *builder, r *config.Route) (weir.Middleware, error) {
 func makeHeader(_ *builder, r *config.Route) (weir.Middleware, error) {
 	var all []weir.Middleware
 	for i := range max(len(r.Request), len(r.Response)) {
-		var cfg header.Config
+		cfg := header.Config{Params: params(r)}
 		if i < len(r.Request) {
 			t := &r.Request[i]
 			cfg.Request = fields(t)
-			if t.Query != nil {
-				cfg.Query = query(t.Query)
-			}
+			cfg.Query = header.Query{Remove: t.QueryRemove, Set: pairs(t.QuerySet)}
 		}
 		if k := len(r.Response) - 1 - i; k >= 0 {
 			cfg.Response = fields(&r.Response[k]) // the innermost acts first on the way back
@@ -134,10 +111,6 @@ func fields(t *config.Transform) header.Fields {
 	return header.Fields{Remove: t.Remove, Set: pairs(t.Set), Add: pairs(t.Add), Default: pairs(t.Default)}
 }
 
-func query(t *config.QueryTransform) header.Query {
-	return header.Query{Remove: t.Remove, Set: pairs(t.Set)}
-}
-
 func pairs(list []config.Field) []header.Pair {
 	var out []header.Pair
 	for _, f := range list {
@@ -146,15 +119,23 @@ func pairs(list []config.Field) []header.Pair {
 	return out
 }
 
+// params returns the names that the route's pattern gives to templates.
+func params(r *config.Route) []string {
+	p, err := route.ParsePattern(r.Pattern)
+	if err != nil {
+		return nil // the router complains of it
+	}
+	return p.Names()
+}
+
 func makeRewrite(_ *builder, r *config.Route) (weir.Middleware, error) {
 	w := r.Rewrite
 	if w == nil {
 		return nil, nil
 	}
-	x := r.Forwarded == config.ForwardedX || r.Forwarded == config.ForwardedBoth
 	return rewrite.New(rewrite.Config{
-		StripPrefix: w.Strip, Regex: w.Pattern, Replace: w.Replace, To: w.To, AddPrefix: w.Prefix,
-		Prefix: x, Location: w.Strip != "",
+		StripPrefix: w.StripPrefix, Regex: w.Regex, Replace: w.Replace, To: w.To, AddPrefix: w.AddPrefix,
+		Params: params(r), Prefix: w.Prefix, Location: w.Location,
 	})
 }
 
@@ -167,12 +148,9 @@ func makeForward(b *builder, r *config.Route) (weir.Middleware, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := forward.Config{Mode: mode, Host: r.Host}
-	if !r.HideVia {
-		cfg.Pseudonym = b.engine.via
-	}
-	if cfg.Host == "" {
-		cfg.Host = b.upstreamHost(r)
+	cfg := forward.Config{Mode: mode, Port: r.ForwardedPort, Host: b.hostFor(r), Params: params(r)}
+	if r.Via {
+		cfg.Pseudonym = b.engine.pseudonym(b.config)
 	}
 	return forward.New(cfg)
 }

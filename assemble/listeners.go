@@ -39,19 +39,34 @@ func (b *builder) listeners() []server.ListenerSpec {
 }
 
 // front is what every listener's exchanges begin with: what trusted proxies say of the client, then the router.
-// It stands there without trusted proxies, too: what others say of the client is dropped.
 func (b *builder) front(trusted func(netip.Addr) bool) weir.Handler {
-	h, err := forward.NewBelieve(believing(trusted), b.g.router)
+	h, err := believe(b.config, trusted, b.g.router)
 	if err != nil {
 		b.complain(config.Pos{}, fmt.Sprintf("trusted_proxies: %v", err))
-		return b.g.router
 	}
 	return h
 }
 
-// believing says what of a trusted proxy is believed: both families of fields, and the host.
-func believing(trusted func(netip.Addr) bool) forward.BelieveConfig {
-	return forward.BelieveConfig{Trusted: trusted, Fields: forward.Both, Host: true}
+// believe puts before next what settles who the client is; next itself where nobody is trusted.
+func believe(c *config.Config, trusted func(netip.Addr) bool, next weir.Handler) (weir.Handler, error) {
+	if trusted == nil {
+		return next, nil
+	}
+	cfg, err := believing(c, trusted)
+	if err != nil {
+		return next, err
+	}
+	h, err := forward.NewBelieve(cfg, next)
+	if err != nil {
+		return next, err
+	}
+	return h, nil
+}
+
+// believing says what of a trusted proxy is believed.
+func believing(c *config.Config, trusted func(netip.Addr) bool) (forward.BelieveConfig, error) {
+	mode, err := forward.ParseMode(c.TrustedFields)
+	return forward.BelieveConfig{Trusted: trusted, Fields: mode, Host: c.TrustedHost}, err
 }
 
 // trust returns what tells the addresses of trusted proxies; nil where there are none.
@@ -64,12 +79,4 @@ func trust(prefixes []netip.Prefix) func(netip.Addr) bool {
 		table.Insert(p)
 	}
 	return func(a netip.Addr) bool { return table.Contains(a.Unmap()) }
-}
-
-func texts(prefixes []netip.Prefix) []string {
-	var out []string
-	for _, p := range prefixes {
-		out = append(out, p.String())
-	}
-	return out
 }

@@ -26,7 +26,7 @@ func (b *builder) openLogs() {
 }
 
 func logConfig(l *config.Log) observe.LogConfig {
-	cfg := observe.LogConfig{Name: l.Name, To: l.To, Format: l.Format}
+	cfg := observe.LogConfig{Name: l.Name, To: l.To, Format: l.Format, Sample: l.Sample, Status: l.Status, Buffer: l.Buffer}
 	cfg.Rotate = observe.Rotate(l.Rotate)
 	return cfg
 }

@@ -34,7 +34,7 @@ func (b *builder) site(v *siteVersion, listeners []string) (route.Site, error) {
 		v.routes = append(v.routes, target)
 		s.Routes = append(s.Routes, spec(r, target))
 	}
-	missing, err := makeErrors(v.Errors)
+	missing, err := makeErrors(&v.Settings)
 	if missing != nil && err == nil {
 		s.Missing = missing(weir.HandlerFunc(noRoute))
 	}
@@ -136,10 +136,12 @@ func (b *builder) chain(r *config.Route, end weir.Handler) (weir.Handler, []stri
 func (b *builder) origin(r *config.Route) (end weir.Handler, leads string, err error) {
 	switch {
 	case r.Respond != nil:
-		end, err = makeRespond(r.Respond)
+		end, err = makeRespond(r.Respond, params(r))
 		return end, "", err
 	case r.Redirect != nil:
-		end, err = redirect.New(redirect.Config{To: r.Redirect.To, Status: r.Redirect.Status})
+		end, err = redirect.New(redirect.Config{
+			To: r.Redirect.To, Status: r.Redirect.Status, DropQuery: r.Redirect.DropQuery, Params: params(r),
+		})
 		return end, "", err
 	case r.Split != nil:
 		end, leads, err = b.split(r.Split)
@@ -154,7 +156,9 @@ func (b *builder) origin(r *config.Route) (end weir.Handler, leads string, err e
 	if err != nil {
 		return nil, "", err
 	}
-	return upstream.NewMirror(end, shadow, upstream.Mirror{Sample: float64(r.Mirror.Percent) / 100}, b.deps()), leads, nil
+	return upstream.NewMirror(end, shadow, upstream.Mirror{
+		Sample: r.Mirror.Sample, MaxBody: r.Mirror.MaxBody, Concurrent: r.Mirror.Concurrent,
+	}, b.deps()), leads, nil
 }
 
 // split makes a handler that spreads over pools; it leads to all of them.
@@ -185,8 +189,8 @@ func template(text string) (*weir.Template, error) {
 	return weir.ParseTemplate(text)
 }
 
-func makeRespond(r *config.Respond) (weir.Handler, error) {
-	cfg := respond.Config{Status: r.Status, Body: r.Body, ContentType: r.Type}
+func makeRespond(r *config.Respond, params []string) (weir.Handler, error) {
+	cfg := respond.Config{Status: r.Status, Body: r.Body, ContentType: r.Type, Params: params}
 	for _, f := range r.Headers {
 		cfg.Header = append(cfg.Header, respond.Pair(f))
 	}

@@ -3,7 +3,6 @@ package assemble
 import (
 	"cmp"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"weir"
@@ -69,8 +68,12 @@ func (b *builder) upstream(name string) *config.Upstream {
 	return nil
 }
 
-// upstreamHost returns the Host that the route's upstream asks for, as a template.
-func (b *builder) upstreamHost(r *config.Route) string {
+// hostFor returns the Host that the route's servers see, as a template; "": the client's, or what their
+// transports say.
+func (b *builder) hostFor(r *config.Route) string {
+	if r.Host != "" && r.Host != config.HostServer {
+		return r.Host
+	}
 	if p := b.g.pools[r.Proxy]; p != nil && !isConstant(p.config.Host) {
 		return p.config.Host
 	}
@@ -90,6 +93,8 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 		Sticky: sticky(c.Sticky), Health: health(c.Health), Outlier: outlier(c.Outlier),
 		Retry:        retry(c.Retry),
 		Queue:        upstream.Queue{PerServer: c.Queue.PerServer, Length: c.Queue.Length, Timeout: c.Queue.Timeout},
+		Refresh:      upstream.Refresh(c.Refresh),
+		FirstLookup:  c.FirstLookup,
 		Transport:    b.transports(c),
 		TransportKey: fmt.Sprint(c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host),
 	}
@@ -100,10 +105,6 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	}
 	if d := c.Discover; d != nil {
 		cfg.Discover = &upstream.Discover{Name: d.Name}
-		if d.Port > 0 {
-			cfg.Discover.Name += ":" + strconv.Itoa(d.Port)
-		}
-		cfg.Refresh.Max = d.Refresh
 	}
 	return cfg, nil
 }
@@ -115,14 +116,22 @@ func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Trans
 		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
 	}
 	return func(ep *weir.Endpoint) weir.Transport {
-		var t weir.Transport = h1.NewTransport(ep, cfg)
-		if c.Host != "" && isConstant(c.Host) {
-			if named, err := forward.ServerHost(t, c.Host); err == nil {
-				return named
-			}
-		}
+		return named(h1.NewTransport(ep, cfg), ep, c.Host)
+	}
+}
+
+// named returns t sending host as Host, where that is the same for all exchanges.
+func named(t weir.Transport, ep *weir.Endpoint, host string) weir.Transport {
+	switch {
+	case host == config.HostServer:
+		host = ep.Name
+	case host == "" || !isConstant(host):
 		return t
 	}
+	if n, err := forward.ServerHost(t, host); err == nil {
+		return n
+	}
+	return t
 }
 
 func sticky(s *config.Sticky) *upstream.Sticky {
@@ -130,16 +139,9 @@ func sticky(s *config.Sticky) *upstream.Sticky {
 		return nil
 	}
 	return &upstream.Sticky{
-		Cookie: s.Cookie, Path: s.Path, TTL: s.MaxAge, Secure: s.Secure, HTTPOnly: true,
-		SameSite: sameSite(s.SameSite),
+		Cookie: s.Cookie, Path: s.Path, Domain: s.Domain, TTL: s.TTL, Secure: s.Secure, HTTPOnly: s.HTTPOnly,
+		SameSite: s.SameSite,
 	}
-}
-
-func sameSite(s string) string {
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 func health(h *config.Health) *upstream.Health {
@@ -147,7 +149,7 @@ func health(h *config.Health) *upstream.Health {
 		return nil
 	}
 	out := &upstream.Health{
-		TCP: h.TCP, Method: h.Method, Path: h.Path, Host: h.Host, Expect: ranges(h.Expect),
+		TCP: h.TCP, Method: h.Method, Path: h.Path, Host: h.Host, Expect: ranges(h.Expect), Match: h.Match,
 		Interval: h.Interval, Timeout: h.Timeout, Rise: h.Rise, Fall: h.Fall,
 	}
 	for _, f := range h.Headers {
@@ -172,5 +174,5 @@ func outlier(o *config.Outlier) *upstream.Outlier {
 }
 
 func retry(r config.Retry) upstream.Retry {
-	return upstream.Retry{Attempts: r.Attempts + 1, Budget: r.Budget}
+	return upstream.Retry(r)
 }

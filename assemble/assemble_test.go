@@ -1,0 +1,183 @@
+package assemble
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weir/config"
+	"weir/internal/poll"
+	"weir/observe"
+)
+
+// A bench is an engine on a configuration that a test may change.
+type bench struct {
+	*Engine
+	t    *testing.T
+	file string
+}
+
+// start serves text. "ORIGIN" in it stands for the address of an origin.
+func start(t *testing.T, origin http.Handler, text string) *bench {
+	t.Helper()
+	o := httptest.NewServer(origin)
+	t.Cleanup(o.Close)
+	g, err := poll.NewGroup(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	b := &bench{t: t, file: filepath.Join(t.TempDir(), "weir.hcl")}
+	b.write(strings.ReplaceAll(text, "ORIGIN", o.Listener.Addr().String()))
+	b.Engine = New(Options{Config: func() (*config.Config, config.Diagnostics) { return config.Load(b.file) }, Group: g})
+	diags, err := b.Start(t.Context())
+	if err != nil {
+		diags.Write(os.Stderr, false)
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func (b *bench) write(text string) {
+	b.t.Helper()
+	if err := os.WriteFile(b.file, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) edit(from, to string) {
+	b.t.Helper()
+	old, err := os.ReadFile(b.file)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if !strings.Contains(string(old), from) {
+		b.t.Fatalf("%q is not in the configuration", from)
+	}
+	b.write(strings.ReplaceAll(string(old), from, to))
+}
+
+// get asks the listener "http" and returns the status and the body.
+func (b *bench) get(host, path string) (int, string) {
+	b.t.Helper()
+	q, err := http.NewRequest("GET", "http://"+b.Addr("http").String()+path, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	q.Host = host
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	r, err := client.Do(q)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if l := r.Header.Get("Location"); l != "" {
+		body = []byte(l)
+	}
+	return r.StatusCode, string(body)
+}
+
+func (b *bench) want(host, path string, status int, body string) {
+	b.t.Helper()
+	if s, got := b.get(host, path); s != status || !strings.Contains(got, body) {
+		b.t.Fatalf("GET %s%s: %d %q, want %d %q", host, path, s, got, status, body)
+	}
+}
+
+// echo answers with what it was asked.
+var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	io.WriteString(w, r.Method+" "+r.Host+r.URL.RequestURI())
+})
+
+const twoSites = `
+listener "http" { address = "127.0.0.1:0" }
+upstream "app" {
+  server "ORIGIN" {}
+}
+site "a.test" {
+  route "/*" { proxy = upstream.app }
+}
+site "b.test" {
+  route "/hello" {
+    respond {
+      body = "hello"
+    }
+  }
+  redirect "/old/*" { to = "/new/{*}" }
+}
+`
+
+func TestServe(t *testing.T) {
+	b := start(t, echo, twoSites)
+	b.want("a.test", "/x?y=1", 200, "GET a.test/x?y=1")
+	b.want("b.test", "/hello", 200, "hello")
+	b.want("b.test", "/old/x", 301, "/new/x")
+	b.want("b.test", "/nothing", 404, "")
+	b.want("c.test", "/", 404, "")
+}
+
+func TestReloadTakesTheNew(t *testing.T) {
+	b := start(t, echo, twoSites)
+	b.edit(`body = "hello"`, `body = "servus"`)
+	if _, err := b.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.want("b.test", "/hello", 200, "servus")
+}
+
+func TestBrokenSiteKeepsItsLastGoodVersion(t *testing.T) {
+	b := start(t, echo, twoSites)
+	b.edit(`route "/hello"`, `rote "/hello"`)
+	b.edit(`site "a.test" {`, "site \"a.test\" {\n  route \"/new\" {\n respond {\n body = \"new\"\n }\n }")
+	diags, err := b.Reload(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !diags.HasErrors() {
+		t.Fatal("nobody complains of a broken site")
+	}
+	b.want("b.test", "/hello", 200, "hello")
+	b.want("a.test", "/new", 200, "new")
+	for _, s := range b.Status().Sites {
+		if s.Name == "b.test" && (s.State != observe.SiteKept || s.Reason == "") {
+			t.Fatalf("state %q, reason %q", s.State, s.Reason)
+		}
+	}
+}
+
+func TestBrokenSiteStartsWithoutIt(t *testing.T) {
+	b := start(t, echo, strings.Replace(twoSites, `route "/hello"`, `rote "/hello"`, 1))
+	b.want("a.test", "/", 200, "GET a.test/")
+	b.want("b.test", "/hello", 404, "")
+}
+
+func TestBrokenFileChangesNothing(t *testing.T) {
+	b := start(t, echo, twoSites)
+	b.edit(`site "b.test" {`, `site "b.test" `)
+	if _, err := b.Reload(context.Background()); err == nil {
+		t.Fatal("a file that cannot be parsed was taken")
+	}
+	b.want("b.test", "/hello", 200, "hello")
+}
+
+func TestFailingExpectRefusesTheReload(t *testing.T) {
+	b := start(t, echo, twoSites)
+	b.edit(`redirect "/old/*"`, "expect \"GET /hello\" { status = 404 }\n  redirect \"/older/*\"")
+	if _, err := b.Reload(context.Background()); err == nil {
+		t.Fatal("a configuration that fails its own tests was taken")
+	}
+	b.want("b.test", "/old/x", 301, "/new/x")
+}
