@@ -53,7 +53,7 @@ func (l *loader) collect() {
 			l.symbols.all = append(l.symbols.all, &symbol{kind: it.name, name: it.labels[0], at: it.places[0]})
 		}
 	}
-	l.context = newContext(l.symbols)
+	l.context = l.newContext()
 }
 
 // each reads all blocks of one kind, one by one: what is wrong with one stays with it.

@@ -170,7 +170,9 @@ func (l *loader) answer(n *node, out *Route) {
 	}
 	switch len(written) {
 	case 0:
-		l.report(n.head, in(n, "there is no answer"), "a route has one of proxy, split, respond and redirect", "write proxy = upstream.NAME")
+		if !n.broken {
+			l.report(n.head, in(n, "there is no answer"), "a route has one of proxy, split, respond and redirect", "write proxy = upstream.NAME")
+		}
 		return
 	case 1:
 	default:

@@ -15,7 +15,7 @@ func (l *loader) upstream(n *node) broken {
 	for _, c := range n.children("discover") {
 		l.discover(c, u)
 	}
-	if !n.tried["server"] && !n.tried["discover"] && len(u.Servers) == 0 && u.Discover == nil && !n.broken {
+	if n.child("server") == nil && n.child("discover") == nil && !n.broken {
 		l.report(n.head, in(n, "there is no server"), "", `write server "10.0.0.11:8080" {}`)
 	}
 	l.sticky(n, u)

@@ -27,16 +27,16 @@ func (e *envError) hint() string {
 	return "set it, or say what holds without it: env(" + quote(e.name) + ", \"...\")"
 }
 
-func newContext(s *symbols) *hcl.EvalContext {
+func (r *reader) newContext() *hcl.EvalContext {
 	t := cty.Capsule("reference", reflect.TypeFor[ref]())
 	return &hcl.EvalContext{
-		Variables: s.values(t),
-		Functions: map[string]function.Function{"env": envFunction()},
+		Variables: r.symbols.values(t),
+		Functions: map[string]function.Function{"env": r.envFunction()},
 	}
 }
 
 // envFunction is env("X") and env("X", "default"). What comes out of the environment is taken for a secret.
-func envFunction() function.Function {
+func (r *reader) envFunction() function.Function {
 	return function.New(&function.Spec{
 		Params:   []function.Parameter{{Name: "name", Type: cty.String}},
 		VarParam: &function.Parameter{Name: "default", Type: cty.String},
@@ -47,6 +47,9 @@ func envFunction() function.Function {
 			}
 			name := args[0].AsString()
 			if v, ok := os.LookupEnv(name); ok {
+				if len(v) > 3 && !slices.Contains(r.hidden, v) {
+					r.hidden = append(r.hidden, v)
+				}
 				return cty.StringVal(v).Mark(secret{}), nil
 			}
 			if len(args) == 2 {
@@ -98,7 +101,7 @@ type written struct {
 // shown is the value for messages.
 func (w written) shown() string {
 	if w.secret {
-		return "the value of env(...)"
+		return "the value (not shown)"
 	}
 	return quote(w.text)
 }
@@ -170,7 +173,9 @@ func (r *reader) written(n *node, a *attr, v cty.Value, at hcl.Range) (written, 
 
 func article(k kind) string {
 	switch k {
-	case text, boolean, template, fields, pairs, weights, logs:
+	case template:
+		return text.String()
+	case text, boolean, fields, pairs, weights, logs:
 		return k.String()
 	case clients, networks, statuses, texts:
 		return "a " + k.String()
@@ -230,7 +235,7 @@ func (r *reader) template(n *node, a *attr, w written, at hcl.Range) bool {
 	}
 	complaint := err.Error()
 	if w.secret {
-		complaint = "there is an unknown placeholder in " + w.shown()
+		complaint = w.shown() + " is not a template"
 	}
 	r.report(at, in(n, a.name+": "+complaint), "", "")
 	return false

@@ -143,12 +143,10 @@ func (r *reader) fields(n *node, a *attr, e hcl.Expression) ([]Field, bool) {
 	fine := r.entries(n, a, e, func(name string, v cty.Value, key, at hcl.Range) {
 		b := *a
 		b.name = a.name + " " + quote(name)
+		b.kind = map[kind]kind{fields: template, pairs: text}[a.kind]
 		w, good := r.written(n, &b, v, at)
-		if good && a.kind == fields {
-			b.kind = template
-			_, good = r.check(n, &b, w, at)
-		} else if good {
-			b.kind = text
+		if good {
+			w.secret = w.secret || r.quoter.secretName(name)
 			_, good = r.check(n, &b, w, at)
 		}
 		if good && slices.ContainsFunc(out, func(f Field) bool { return f.Name == name }) {

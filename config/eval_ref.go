@@ -192,6 +192,8 @@ func checkAddress(s string) (complaint, hint string) {
 	}
 	host, port, err := net.SplitHostPort(s)
 	switch {
+	case isPort(s):
+		return "has no host", "did you mean " + quote("127.0.0.1:"+strings.TrimPrefix(s, ":")) + "?"
 	case err != nil && !strings.Contains(s, ":") && s != "":
 		return "has no port", "did you mean " + quote(s+":80") + "?"
 	case err != nil:
@@ -199,6 +201,11 @@ func checkAddress(s string) (complaint, hint string) {
 	case host == "" || strings.ContainsAny(host, " /?#@"):
 		return "names no host", ""
 	}
-	n, err := strconv.Atoi(port)
-	return complain(err == nil && n > 0 && n < 65536, "has no valid port"), ""
+	return complain(isPort(port), "has no valid port"), ""
+}
+
+// isPort reports whether s is a port, with or without the colon before it.
+func isPort(s string) bool {
+	n, err := strconv.Atoi(strings.TrimPrefix(s, ":"))
+	return err == nil && n > 0 && n < 65536
 }

@@ -33,6 +33,8 @@ func Parse(name string, src []byte) (*Config, Diagnostics) {
 	if ok {
 		l.build(name)
 	}
+	l.foreign(l.redefined)
+	l.flush()
 	said := l.said.sorted(l.config.Files)
 	if !ok || len(l.config.Listeners) == 0 {
 		return nil, said
@@ -69,7 +71,7 @@ type loader struct {
 func newLoader() *loader {
 	schema := language()
 	r := &reader{schema: schema, symbols: &symbols{}, sources: map[string][]byte{}, quoter: newQuoter()}
-	r.context = newContext(r.symbols)
+	r.context = r.newContext()
 	return &loader{policies: map[string]*node{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
 }
 
@@ -86,6 +88,13 @@ func (l *loader) source(name string, src []byte) bool {
 	l.sources[name] = src
 	l.config.Files = append(l.config.Files, name)
 	body, diags := parse(name, src)
+	diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		again := d.Summary == redefined && d.Subject != nil
+		if again {
+			l.redefined = append(l.redefined, d)
+		}
+		return again
+	})
 	l.foreign(diags)
 	if diags.HasErrors() {
 		return false

@@ -18,7 +18,7 @@ type quoter struct {
 
 func newQuoter() quoter {
 	return quoter{
-		named:    regexp.MustCompile(`(?i)("?[\w-]*(?:` + secretWords + `)[\w-]*"?\s*[=:]\s*)"(?:[^"\\]|\\.)*(?:"|$)`),
+		named:    regexp.MustCompile(`(?i)("?[\w-]*(?:` + secretWords + `)[\w-]*"?\s*[=:]\s*)"(?:\$\{[^}]*\}|[^"\\]|\\.)*(?:"|$)`),
 		userinfo: regexp.MustCompile(`://[^/@\s"]+@`),
 	}
 }

@@ -121,16 +121,41 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 	}
 	child := r.newNode(n, c, it, label)
 	if first := r.firstOf(n, c, label); first != nil {
+		r.uses(it)
 		r.report(child.head, in(n, "second "+describe(c, label)), "the first one is at "+posOf(first.head).String(), "")
 		return
 	}
 	before := len(r.list)
+	r.redefinedIn(it)
 	if c.pattern {
 		r.pattern(child, it)
 	}
 	r.read(it.body, child)
 	child.broken = r.list[before:].HasErrors()
 	n.blocks = append(n.blocks, child)
+}
+
+// redefinedIn reports attributes that stand twice in a block itself.
+func (r *reader) redefinedIn(it item) {
+	native, ok := it.body.(*hclsyntax.Body)
+	if !ok {
+		return
+	}
+	in := func(rng, outer hcl.Range) bool {
+		return rng.Filename == outer.Filename && outer.ContainsPos(rng.Start)
+	}
+	r.redefined = slices.DeleteFunc(r.redefined, func(d *hcl.Diagnostic) bool {
+		for _, inner := range native.Blocks {
+			if in(*d.Subject, inner.Range()) || in(*d.Subject, inner.Body.Range()) {
+				return false
+			}
+		}
+		if !in(*d.Subject, native.Range()) {
+			return false
+		}
+		r.foreign(hcl.Diagnostics{d})
+		return true
+	})
 }
 
 func (r *reader) newNode(n *node, c *block, it item, label string) *node {
@@ -224,7 +249,11 @@ func (r *reader) unknown(n *node, it item) {
 	if hint == "" {
 		hint = r.elsewhere(it.name)
 	}
-	r.report(it.at, in(n, "unknown "+what+" "+quote(it.name)), "known here: "+strings.Join(names, ", "), hint)
+	detail := ""
+	if !strings.HasPrefix(hint, "did you mean") {
+		detail = "known here: " + strings.Join(n.schema.usable(), ", ")
+	}
+	r.report(it.at, in(n, "unknown "+what+" "+quote(it.name)), detail, hint)
 }
 
 // elsewhere tells in which other blocks there is something of that name.
@@ -255,7 +284,7 @@ func (r *reader) checkRequired(n *node) {
 	for i := range n.schema.attrs {
 		a := &n.schema.attrs[i]
 		if a.required && !n.has(a.name) && !n.tried[a.name] {
-			r.report(n.head, in(n, a.name+" is missing"), a.doc, "write "+a.name+" = "+a.example)
+			r.report(n.head, in(n, a.name+" is missing"), plain(a.doc), "write "+a.name+" = "+a.example)
 		}
 	}
 }

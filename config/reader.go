@@ -13,13 +13,15 @@ import (
 
 // A reader turns bodies into nodes and keeps what is to be said of them.
 type reader struct {
-	schema  *block
-	symbols *symbols
-	context *hcl.EvalContext
-	sources map[string][]byte // by name: every file that was read
-	quoter  quoter
-	files   []string    // files that the configuration names, made absolute
-	list    Diagnostics // of the top-level block that is being read
+	schema    *block
+	symbols   *symbols
+	context   *hcl.EvalContext
+	sources   map[string][]byte // by name: every file that was read
+	quoter    quoter
+	files     []string        // files that the configuration names, made absolute
+	redefined hcl.Diagnostics // attributes that stand twice, wherever they are
+	hidden    []string        // values out of the environment
+	list      Diagnostics     // of the top-level block that is being read
 }
 
 // report says that something is wrong.
@@ -28,12 +30,20 @@ func (r *reader) report(at hcl.Range, summary, detail, hint string) {
 }
 
 func (r *reader) add(s Severity, at hcl.Range, summary, detail, hint string) {
-	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: r.quoter.redact(summary), Detail: detail, Hint: hint}
+	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: r.hide(summary), Detail: r.hide(detail), Hint: r.hide(hint)}
 	if src, ok := r.sources[at.Filename]; ok && d.Pos.Line > 0 {
 		d.Line, d.Column = r.quoter.line(src, d.Pos.Line, d.Pos.Column)
 		d.Width = width(at, d.Line, d.Column)
 	}
 	r.list = append(r.list, d)
+}
+
+// hide takes out of a text what may be secret.
+func (r *reader) hide(s string) string {
+	for _, v := range r.hidden {
+		s = strings.ReplaceAll(s, v, "***")
+	}
+	return r.quoter.redact(s)
 }
 
 // width is how many characters of the line belong to the range.
@@ -44,6 +54,9 @@ func width(at hcl.Range, line string, column int) int {
 	}
 	return max(min(at.End.Column-at.Start.Column, rest), 1)
 }
+
+// redefined is the parser's word for an attribute that stands twice. It does not keep it from reading on.
+const redefined = "Attribute redefined"
 
 // foreign reports what the parser has found.
 func (r *reader) foreign(diags hcl.Diagnostics) {
@@ -61,11 +74,15 @@ func (r *reader) foreign(diags hcl.Diagnostics) {
 			r.report(at, env.Error(), "", env.hint())
 			continue
 		}
+		if d.Summary == redefined {
+			r.report(at, "the attribute stands there twice", plain(d.Detail), "")
+			continue
+		}
 		severity := Error
 		if d.Severity == hcl.DiagWarning {
 			severity = Warning
 		}
-		r.add(severity, at, plain(d.Summary), r.quoter.redact(plain(d.Detail)), "")
+		r.add(severity, at, plain(d.Summary), plain(d.Detail), "")
 	}
 }
 

@@ -1,19 +1,20 @@
 package config
 
+import "slices"
+
 // A block is one kind of block of the language: the table from which files are read, unknown names are
 // found, and doc/reference is made.
 type block struct {
-	name     string
-	label    string // what the label says; "": there is none
-	optional bool   // the label may be left out
-	doc      string
-	example  string
-	attrs    []attr
-	blocks   []*block
-	many     bool // may stand more than once; with a label, once for each label
-	repeat   bool // with many: also for the same label
-	pattern  bool // the label is a path
-	later    bool // known, and not available yet
+	name    string
+	label   string // what the label says; "": there is none
+	doc     string
+	example string
+	attrs   []attr
+	blocks  []*block
+	many    bool // may stand more than once; with a label, once for each label
+	repeat  bool // with many: also for the same label
+	pattern bool // the label is a path
+	later   bool // known, and not available yet
 }
 
 // An attr is one attribute of a block.
@@ -120,6 +121,14 @@ func (b *block) names() []string {
 		}
 	}
 	return out
+}
+
+// usable are the names of what is available.
+func (b *block) usable() []string {
+	return slices.DeleteFunc(b.names(), func(name string) bool {
+		a, c := b.attr(name), b.block(name)
+		return (a == nil || a.later) && (c == nil || c.later)
+	})
 }
 
 // laterBlock is a block that is known and not available yet.
