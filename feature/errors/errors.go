@@ -1,15 +1,31 @@
-// Package errors answers failures with pages: by status or class of statuses, in HTML or in what a page is
-// written in, and as application/problem+json (RFC 9457) for clients that prefer JSON.
+// Package errors answers failures with pages: by status or class of statuses, as they are written, and as
+// application/problem+json (RFC 9457) to clients that prefer JSON.
+//
+// A page takes the place of weir's own answer to a failure, and of a server's where Config.Upstream says so;
+// never of a fixed answer of the configuration. The status stays, and so do the fields that do not describe
+// the content, such as Retry-After. Where no page has the status, the answer stays what it is.
 package errors
 
-import "weir"
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"weir"
+	"weir/internal/syntax"
+)
 
 // A Page is what failures of some statuses are answered with.
+//
+// Its text may hold placeholders: those of weir.Placeholders that take no name, and {status.text}, "Not Found".
+// Values are escaped as the content type needs it. What else stands between braces stays as it is, because
+// style sheets and scripts are full of braces.
 type Page struct {
-	Status string // "404", "5xx"
-	File   string // read by Config.Read; its extension tells the content type (.html, .txt, .json, .xml)
+	Status string // "404", "5xx"; one for a status goes before one for its class
+	File   string // read once, by Config.Read; at most 1 MB
 	Body   string // instead of File
-	Type   string // content type; "": by File's extension, text/html without one
+	Type   string // content type; "": by File's extension (.html, .txt, .json, .xml), text/html for Body
 }
 
 // Config is what New makes a middleware of.
@@ -19,7 +35,111 @@ type Config struct {
 	Read     func(name string) ([]byte, error) // nil: os.ReadFile
 }
 
+const maxPage = 1 << 20
+
+// pages holds a page for each status from 400 to 599.
+type pages [200]*page
+
+func (p *pages) of(status int) *page {
+	if status < 400 || status > 599 {
+		return nil
+	}
+	return p[status-400]
+}
+
 // New returns the middleware, for weir.PhaseObserve.
 func New(cfg Config) (weir.Middleware, error) {
-	return func(next weir.Handler) weir.Handler { return next }, nil
+	if cfg.Read == nil {
+		cfg.Read = os.ReadFile
+	}
+	var exact, class pages
+	for i := range cfg.Pages {
+		p := &cfg.Pages[i]
+		low, high, err := statuses(p.Status)
+		if err != nil {
+			return nil, err
+		}
+		made, err := newPage(p, cfg.Read)
+		if err != nil {
+			return nil, fmt.Errorf("page %q: %w", p.Status, err)
+		}
+		to := &exact
+		if low != high {
+			to = &class
+		}
+		if to.of(low) != nil {
+			return nil, fmt.Errorf("page %q: there are two of them", p.Status)
+		}
+		for s := low; s <= high; s++ {
+			to[s-400] = made
+		}
+	}
+	for i, p := range exact {
+		if p != nil {
+			class[i] = p
+		}
+	}
+	return func(next weir.Handler) weir.Handler { return &handler{next, &class, cfg.Upstream} }, nil
+}
+
+// statuses reads "404" or "5xx".
+func statuses(s string) (low, high int, err error) {
+	if s == "4xx" || s == "5xx" {
+		low = int(s[0]-'0') * 100
+		return low, low + 99, nil
+	}
+	if len(s) == 3 && (s[0] == '4' || s[0] == '5') && syntax.IsPort(s) {
+		low = int(s[0]-'0')*100 + int(s[1]-'0')*10 + int(s[2]-'0')
+		return low, low, nil
+	}
+	return 0, 0, fmt.Errorf("page %q: it is for no status: write one from \"400\" to \"599\", \"4xx\" or \"5xx\"", s)
+}
+
+// newPage reads a page.
+func newPage(p *Page, read func(string) ([]byte, error)) (*page, error) {
+	text, kind := p.Body, p.Type
+	if p.File != "" {
+		if p.Body != "" {
+			return nil, fmt.Errorf("it has both a file, %q, and a body", p.File)
+		}
+		b, err := read(p.File)
+		if err != nil {
+			return nil, fmt.Errorf("file %q: %w", p.File, err)
+		}
+		text = string(b)
+	}
+	if len(text) > maxPage {
+		return nil, fmt.Errorf("it has %d bytes, %d are allowed", len(text), maxPage)
+	}
+	if text == "" {
+		return nil, fmt.Errorf("it is empty")
+	}
+	if kind == "" {
+		var err error
+		if kind, err = typeOf(p.File); err != nil {
+			return nil, err
+		}
+	}
+	if !syntax.IsValue(kind) || !strings.Contains(kind, "/") {
+		return nil, fmt.Errorf("type %q is no content type, such as \"text/html\"", kind)
+	}
+	return compile(text, kind), nil
+}
+
+func typeOf(file string) (string, error) {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".html", ".htm":
+		return "text/html; charset=utf-8", nil
+	case ".txt":
+		return "text/plain; charset=utf-8", nil
+	case ".json":
+		return "application/json", nil
+	case ".xml":
+		return "application/xml", nil
+	case "":
+		if file == "" {
+			return "text/html; charset=utf-8", nil
+		}
+	}
+	return "", fmt.Errorf("the name of file %q tells no content type: write a type", file)
 }

@@ -2,6 +2,9 @@ package syntax
 
 const hexDigits = "0123456789ABCDEF"
 
+// AppendHex appends the two hexadecimal digits of c.
+func AppendHex(dst []byte, c byte) []byte { return append(dst, hexDigits[c>>4], hexDigits[c&15]) }
+
 // The bytes that may stand in a part of a URL as they are (RFC 3986, sections 3.3 and 3.4).
 var (
 	pathByte  = urlBytes("/!$&'()*+,;=:@-._~")
@@ -36,7 +39,7 @@ func appendEscaped(dst []byte, s string, plain *[256]bool, keep bool) []byte {
 		if plain[c] || keep && c == '%' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16 {
 			dst = append(dst, c)
 		} else {
-			dst = append(dst, '%', hexDigits[c>>4], hexDigits[c&15])
+			dst = AppendHex(append(dst, '%'), c)
 		}
 	}
 	return dst
