@@ -11,8 +11,10 @@ state_dir       = "/var/lib/weir" # for what weir keeps between runs
 user            = "weir"          # to become when all ports are open
 grace           = "30s"           # for requests under way when weir stops
 watch           = false           # reload when a file changes
-via             = "weir"          # weir's name in Via
-trusted_proxies = ["10.0.0.0/8"]  # whose X-Forwarded-For and Forwarded are believed
+pseudonym       = "edge-1-example" # in Via; without it a name that tells nothing
+trusted_proxies = ["10.0.0.0/8"]  # who is believed when they say whom they ask for
+trusted_fields  = "x-forwarded"   # by which fields: rfc7239, both, off
+trusted_host    = false           # and by which host
 include         = ["many-sites/shop.hcl"]
 
 # ---------------------------------------------------------------- where weir listens
@@ -53,21 +55,24 @@ upstream "shop-next" {
   server "10.0.1.11:8080" { backup = true }
   server "spare" {
     address = env("SPARE_ADDRESS", "10.0.1.12:8080")
-    weight  = 0 # takes nothing new
+    backup  = true
   }
 
   balance        = "least-request" # round-robin, random, least-time, hash, maglev
   slow_start     = "30s"
-  keepalive      = 128
+  keepalive      = 1024
   keepalive_idle = "60s"
   host           = "pass" # the client's Host, or a template
   protocol       = "h1"
+  first_lookup   = "5s" # how long the start waits for the names of servers
 
   sticky {
     cookie    = "weir_shop"
     path      = "/"
-    max_age   = "8h"
+    domain    = "shop.example.com"
+    ttl       = "8h"
     secure    = false
+    http_only = true
     same_site = "lax"
   }
   health {
@@ -75,11 +80,12 @@ upstream "shop-next" {
     method   = "GET"
     host     = "shop.example.com"
     headers  = { "User-Agent" = "weir" }
-    interval = "2s"
-    timeout  = "1s"
+    interval = "5s"
+    timeout  = "2s"
     expect   = [200, "3xx"]
-    rise     = 1
-    fall     = 2
+    match    = "ok" # stands in the answer
+    rise     = 2
+    fall     = 3
   }
   outlier {
     errors      = 5
@@ -88,15 +94,14 @@ upstream "shop-next" {
     max_ejected = "50%"
   }
   retry {
-    attempts = 2
-    budget   = "20%"
-    on       = [502, 503]
-    timeout  = "5s"
+    attempts       = 3
+    budget         = "20%"
+    min_per_second = 10 # however few requests there are
   }
   queue {
     per_server = 200
     length     = 1000
-    timeout    = "1s"
+    timeout    = "2s"
   }
   timeouts {
     connect    = "5s"
@@ -106,11 +111,10 @@ upstream "shop-next" {
 }
 
 upstream "api" {
-  discover "dns" {
-    name    = "api.example.com" # "_http._tcp.api.example.com" asks for SRV
-    port    = 8080
-    server  = "127.0.0.1:53"
-    refresh = "30s"
+  discover "dns" { name = "api.example.com:8080" } # "_http._tcp.api.example.com" asks for SRV
+  refresh {
+    min = "5s" # whatever the TTL says
+    max = "5m"
   }
   health { tcp = true }
 }
@@ -139,13 +143,18 @@ site "www.example.com" {
   on        = [listener.http]
   use       = [policy.public]
   deny      = ["192.0.2.0/24"]
-  forwarded = "both" # x-forwarded, rfc7239, off
-  via       = true
   log       = [log.access]
+  via       = true
+  forwarded = "both" # x-forwarded, rfc7239, off
+
+  forwarded_port = true
 
   request_id {
     header = "X-Request-ID"
-    trust  = true # what a trusted proxy sent is kept
+    accept = "trusted" # whose id is kept: also anyone, never
+    format = "uuid"    # hex
+    hide   = false     # from servers
+    return = true      # to clients
   }
 
   route "/*" { proxy = upstream.shop-next }
@@ -163,7 +172,11 @@ site "www.example.com" {
     host     = "api.example.com"
     max_body = "1MB"
     allow    = ["10.0.0.0/8"]
-    rewrite { strip_prefix = "/api" }
+    rewrite {
+      strip_prefix  = "/api"
+      prefix_header = true # servers learn of it by X-Forwarded-Prefix
+      location      = true # and their redirects get it back
+    }
     request {
       remove  = ["X-Debug"]
       set     = { "X-Client" = "{client.ip}" }
@@ -172,7 +185,6 @@ site "www.example.com" {
       query {
         remove  = ["utm_source"]
         set     = { "version" = "{version}" }
-        default = { "page" = "1" }
       }
     }
     timeouts { first_byte = "5m" }
@@ -200,8 +212,10 @@ site "www.example.com" {
       by = "{client.ip}"
     }
     mirror {
-      to    = upstream.api
-      share = "10%"
+      to         = upstream.api
+      share      = "10%"
+      max_body   = "64KiB" # of requests that are copied
+      concurrent = 64
     }
   }
 
@@ -218,20 +232,18 @@ site "www.example.com" {
   respond "/robots.txt" { body = "User-agent: *\nAllow: /\n" }
   redirect "example.com/*" { to = "http://www.example.com/{*}" }
   redirect "/old/*" {
-    to     = "/{*}"
-    status = 301
+    to         = "/{*}"
+    status     = 301
+    drop_query = true
   }
 
   errors {
-    page "404" {
-      file     = "error-pages/404.html"
-      upstream = true # also instead of what a server says
-    }
+    upstream = true # also instead of what servers say
+    page "404" { file = "error-pages/404.html" }
     page "5xx" { file = "error-pages/sorry.html" }
     page "503" {
-      body   = "Busy: try again.\n"
-      type   = "text/plain; charset=utf-8"
-      status = 503
+      body = "Busy: try again.\n"
+      type = "text/plain; charset=utf-8"
     }
   }
 
@@ -255,11 +267,18 @@ site "www.example.com" {
 
 # ---------------------------------------------------------------- seeing, and steering
 
-admin { listen = "127.0.0.1:9180" } # or "unix:/run/weir/admin.sock"
+admin {
+  listen = "127.0.0.1:9180" # any other than loopback needs users = "admin.htpasswd"
+  users  = "admin.htpasswd"       # names and bcrypt hashes
+  socket = "/run/weir/admin.sock" # for the command line
+}
 
 log "access" {
   to     = "/var/log/weir/access.log" # stdout, stderr, syslog, syslog://host:514
   format = "json"                     # combined, common, "{client.ip} {status} ..."
+  sample = "100%"                     # of what went well
+  status = ["2xx", "3xx", "4xx", "5xx"]
+  buffer = "4MiB" # for a slow disk; then lines are dropped
   rotate {
     size = "100MB"
     age  = "1d"

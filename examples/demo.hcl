@@ -6,7 +6,7 @@ admin { listen = "127.0.0.1:9180" }
 
 log "access" {
   to     = "stdout"
-  format = "{method} {path} {status} from {server} {cause}"
+  format = "{method} {path} {status} {server} {outcome}"
 }
 
 # Three servers that are all alike. POST /api/servers/shop-2/stop and see what happens.
@@ -20,7 +20,6 @@ upstream "shop" {
     interval = "1s"
   }
   outlier { errors = 3 }
-  retry { attempts = 2 }
 }
 
 upstream "api" {

@@ -8,14 +8,12 @@ upstream "app" {
 
 site "*" {
   errors {
-    # When weir itself has no answer: no server, a timeout, a server that breaks off.
-    page "5xx" { file = "error-pages/sorry.html" }
+    # Also instead of what a server says. Without this, only of weir's own failures: no server, a timeout, a server
+    # that breaks off.
+    upstream = true
 
-    # Also instead of what a server says.
-    page "404" {
-      file     = "error-pages/404.html"
-      upstream = true
-    }
+    page "5xx" { file = "error-pages/sorry.html" }
+    page "404" { file = "error-pages/404.html" }
 
     # Text with what is known of the request in it.
     page "503" {
@@ -26,12 +24,12 @@ site "*" {
 
   route "/*" { proxy = upstream.app }
 
-  # Programs that ask get their failures as JSON.
+  # Programs that ask get weir's failures as JSON, and the server's as they are.
   route "/api/*" {
     proxy = upstream.app
     errors {
       page "5xx" {
-        body = "{\"error\": \"unavailable\"}\n"
+        body = "{{\"error\": \"{status}\"}\n"
         type = "application/json"
       }
     }

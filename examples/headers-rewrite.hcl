@@ -27,7 +27,7 @@ site "www.example.com" {
   use = [policy.browser]
 
   # An id for each request, in logs, to servers and back to the client.
-  request_id {}
+  request_id { return = true }
 
   # Both families of fields tell the server who the client is.
   forwarded = "both"
@@ -41,8 +41,8 @@ site "www.example.com" {
       set    = { "X-Client" = "{client.ip}" }
       remove = ["X-Debug"]
       query {
-        remove  = ["utm_source", "utm_medium"]
-        default = { "page" = "1" }
+        remove = ["utm_*"]
+        set    = { "page" = "1" }
       }
     }
     proxy = upstream.app

@@ -27,13 +27,11 @@ upstream "app" {
     max_ejected = "50%"
   }
 
-  # A request that did not get through goes to another server: at most two more, at most a fifth of all requests,
-  # and never one that a server may have acted on, such as a POST of which a byte was sent.
+  # A request that did not get through goes to another server: three are asked at most, no more than a fifth of all
+  # requests are second tries, and never one that a server may have acted on, such as a POST of which a byte was sent.
   retry {
-    attempts = 2
+    attempts = 3
     budget   = "20%"
-    on       = [502, 503]
-    timeout  = "5s"
   }
 
   # Each server gets at most 200 requests at one time; others wait up to two seconds, a thousand of them; then the

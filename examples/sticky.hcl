@@ -10,7 +10,7 @@ upstream "app" {
   # cookie.
   sticky {
     cookie    = "weir_app"
-    max_age   = "8h"
+    ttl       = "8h"
     same_site = "lax"
   }
   health { path = "/healthz" }

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/config"
+)
+
+const defaultAdmin = "127.0.0.1:9180"
+
+func (c *cli) reloadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reload [-c FILE | --admin ADDRESS | --pid PID]",
+		Short: "Have a running weir read its configuration again",
+		Long: `Asks a running weir, at its admin address, to read its configuration again, and says
+what came of it. The address is that of the configuration file's admin block unless
+--admin names another one. Where there is no admin address, --pid sends the process a
+HUP; what comes of that stands in its log.
+
+A reload that is refused changes nothing; the exit code is 1 then, and 3 where nobody
+answers.`,
+		Example: `  weir reload
+  weir reload --admin ops:secret@10.0.0.1:9180
+  weir reload --admin unix:/run/weir/admin.sock
+  weir reload --pid "$(cat /run/weir.pid)"`,
+		Args: noArguments,
+	}
+	file := configFlag(cmd)
+	address := cmd.Flags().String("admin", "", "admin `address` of the running weir, or unix:/path")
+	pid := cmd.Flags().Int("pid", 0, "process `id` of the running weir, to be sent a HUP")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		named := 0
+		for _, name := range []string{"admin", "pid", "config"} {
+			if cmd.Flags().Changed(name) {
+				named++
+			}
+		}
+		switch {
+		case named > 1:
+			return errors.New("--admin, --pid and --config are three ways of naming one process: use one")
+		case cmd.Flags().Changed("pid"):
+			return hangUp(*pid)
+		case *address == "":
+			*address = adminOf(file())
+		}
+		return c.reload(cmd.Context(), *address)
+	}
+	return cmd
+}
+
+func hangUp(pid int) error {
+	if pid <= 0 {
+		return fmt.Errorf("--pid %d: not a process", pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return failed(fmt.Errorf("process %d: %w", pid, err))
+	}
+	return nil
+}
+
+// adminOf is the admin address that a configuration names. It may be broken: what is running is not what is in the
+// file now.
+func adminOf(file string) string {
+	cfg, _ := config.Load(file)
+	switch {
+	case cfg == nil || cfg.Admin == nil:
+		return defaultAdmin
+	case cfg.Admin.Socket != "": // asks for no password
+		return "unix:" + cfg.Admin.Socket
+	}
+	return cfg.Admin.Listen
+}
+
+const reloadPatience = time.Minute
+
+func (c *cli) reload(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	client, url := adminClient(address)
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/reload", nil)
+	if err != nil {
+		return fmt.Errorf("--admin %q: not an address", address)
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return failed(fmt.Errorf("no weir answers at %s: %w", address, errors.Unwrap(err)))
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return failed(fmt.Errorf("%s: %w", address, err))
+	}
+	return c.report(answer.StatusCode, text)
+}
+
+// adminClient returns a client for the admin address and the beginning of its URLs.
+func adminClient(address string) (*http.Client, string) {
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		if strings.HasPrefix(address, ":") {
+			address = "127.0.0.1" + address
+		}
+		return &http.Client{}, "http://" + address
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}, "http://localhost"
+}
+
+// A reloaded is what the admin address says of a reload.
+type reloaded struct {
+	Warnings []string `json:"warnings"`
+	Error    string   `json:"error"`
+}
+
+func (c *cli) report(status int, text []byte) error {
+	var r reloaded
+	if err := json.Unmarshal(text, &r); err != nil {
+		return failed(fmt.Errorf("the admin address answers with status %d and %q", status, text))
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintln(c.err, w)
+	}
+	if r.Error != "" {
+		fmt.Fprintln(c.err, r.Error)
+		return exit{exitConfig, errors.New("the reload was refused; nothing has changed")}
+	}
+	fmt.Fprintln(c.out, "reloaded")
+	return nil
+}
