@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"weir/observe"
+)
+
+// A fake is an engine of two sites, one of them broken.
+type fake struct {
+	state   observe.State
+	reloads atomic.Int64
+	broken  string // what a reload says; "": it succeeds
+	asked   ExplainRequest
+}
+
+func (f *fake) Status() observe.Status {
+	start := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
+	return observe.Status{
+		Version: "1.2.3", State: f.state, Started: start, Uptime: 60,
+		Listeners: []observe.ListenerStatus{{Name: "http", Address: "127.0.0.1:80", Open: 3, Accepted: 10}},
+		Sites: []observe.SiteStatus{
+			{Name: "shop", Hosts: []string{"shop.example.com"}, State: observe.SiteOK, Routes: []observe.RouteStatus{{Name: "/*", Upstream: "shop"}}},
+			{Name: "blog", Hosts: []string{"blog.example.com"}, State: observe.SiteBroken, Reason: "weir.hcl:12: no such upstream <script>", Routes: []observe.RouteStatus{}},
+		},
+		Upstreams: []observe.UpstreamStatus{{Name: "shop", Balance: "round-robin", Servers: []observe.ServerStatus{
+			{Name: "10.0.0.1:80", Address: "10.0.0.1:80", Weight: 1, Health: observe.Healthy, Since: start, Latency: 0.002},
+			{Name: "10.0.0.2:80", Address: "10.0.0.2:80", Weight: 1, Health: observe.Unhealthy, Reason: "connection refused", Since: start},
+		}}},
+		Logs: []observe.LogStatus{{Name: "access", To: "stdout", Written: 10}},
+	}
+}
+
+func (f *fake) Traffic() observe.Traffic {
+	return observe.Traffic{Exchanges: 10, Bounds: []float64{1}, Buckets: []uint64{10, 0}}
+}
+
+func (f *fake) Failures() []observe.Failure {
+	return make([]observe.Failure, 2*liveFailures)
+}
+
+func (f *fake) WriteMetrics(w io.Writer) error {
+	_, err := io.WriteString(w, "# HELP weir_up x\n# TYPE weir_up gauge\nweir_up 1\n")
+	return err
+}
+
+func (f *fake) Reload(context.Context) ([]string, error) {
+	f.reloads.Add(1)
+	if f.broken != "" {
+		return nil, errors.New(f.broken)
+	}
+	return []string{"weir.hcl:3: upstream \"old\" is not used"}, nil
+}
+
+func (f *fake) Explain(r ExplainRequest) (any, error) {
+	f.asked = r
+	if r.URL == "bad" {
+		return nil, errors.New(`url "bad": not an address`)
+	}
+	return map[string]string{"route": "/*"}, nil
+}
