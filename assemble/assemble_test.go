@@ -181,3 +181,84 @@ func TestFailingExpectRefusesTheReload(t *testing.T) {
 	}
 	b.want("b.test", "/old/x", 301, "/new/x")
 }
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	c, diags := config.Parse("weir.hcl", []byte(text))
+	if c == nil || diags.HasErrors() {
+		diags.Write(os.Stderr, false)
+		t.Fatal("the configuration has errors")
+	}
+	return c
+}
+
+const oneSite = `
+listener "http" { address = "127.0.0.1:80" }
+upstream "app" {
+  server "10.0.0.1:80" {}
+  server "10.0.0.2:80" { backup = true }
+}
+site "a.test" {
+  route "/*" { proxy = upstream.app }
+  route "/users/{id}" {
+    proxy = upstream.app
+    rewrite { to = "/user?id={id}" }
+    request { set = { "X-User" = "{id}" } }
+  }
+  route "/secret" {
+    deny  = ["127.0.0.0/8"]
+    proxy = upstream.app
+  }
+  redirect "/old" { to = "/new" }
+  EXPECT
+}
+`
+
+func TestCheckRunsExpects(t *testing.T) {
+	for expect, want := range map[string]string{
+		`expect "GET /old" { status = 301 }`:                "",
+		`expect "GET /old" { status = 404 }`:                `expect "GET /old": the status is 301, not 404`,
+		`expect "GET /old" { location = "/else" }`:          `expect "GET /old": the location is "/new", not "/else"`,
+		`expect "GET /secret" { status = 403 }`:             "",
+		`expect "GET /users/7" { upstream = upstream.app }`: "",
+		`expect "GET /users/7" { route = "/*" }`:            `expect "GET /users/7": route "/users/{id}" takes it, not route "/*"`,
+		`expect "GET /users/7" { status = 200 }`:            `expect "GET /users/7": it goes to upstream "app", whose answer is not known before`,
+		`expect "GET /" { route = "/*" }`:                   "",
+		`expect "GET /%2e%2e/secret" { status = 403 }`:      "",
+	} {
+		diags := Check(parse(t, strings.Replace(oneSite, "EXPECT", expect, 1)))
+		switch {
+		case want == "" && len(diags) == 0:
+		case len(diags) != 1 || diags[0].Summary != want:
+			t.Errorf("%s: %+v, want %q", expect, diags, want)
+		}
+	}
+}
+
+func TestCheckFindsRoutesThatAreAlike(t *testing.T) {
+	diags := Check(parse(t, strings.Replace(oneSite, "EXPECT", `redirect "/users/{name}" { to = "/" }`, 1)))
+	if !diags.HasErrors() || diags[0].Pos.Line == 0 || !strings.Contains(diags[0].Summary, "matches the same requests as") {
+		t.Fatalf("%+v", diags)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	c := parse(t, strings.Replace(oneSite, "EXPECT", "", 1))
+	e, err := Explain(c, Request{URL: "http://a.test/users/7?x=1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Route != "/users/{id}" || e.Sent == nil || e.Sent.Target != "/user?id=7" {
+		t.Fatalf("%+v, sent %+v", e, e.Sent)
+	}
+	if len(e.Upstreams) != 1 || e.Upstreams[0].Servers[0].Name != "10.0.0.1:80" {
+		t.Fatalf("upstreams %+v", e.Upstreams)
+	}
+	var text strings.Builder
+	e.Write(&text, false)
+	for _, want := range []string{"> route \"/users/{id}\"", "X-User: 7", "upstream  app, round-robin", "> 10.0.0.1:80"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, &text)
+		}
+	}
+}

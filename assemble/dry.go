@@ -24,6 +24,15 @@ type dryRun struct {
 	sent *weir.Exchange // as a server would have seen it; nil: weir answers itself
 }
 
+// unconnected is the transport of an engine that sends nothing.
+type unconnected struct{}
+
+func (unconnected) RoundTrip(*weir.Exchange) error {
+	return &weir.Fault{Op: "dry run", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errors.New("nothing is sent")}
+}
+func (unconnected) Idle() int { return 0 }
+func (unconnected) Close()    {}
+
 // exchange makes an exchange of a request, as a protocol would.
 func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 	scheme, authority, path, query, err := splitURL(q.URL)

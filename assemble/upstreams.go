@@ -115,6 +115,9 @@ func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Trans
 		Group: b.engine.o.Group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
 		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
 	}
+	if b.engine.dry {
+		return func(*weir.Endpoint) weir.Transport { return unconnected{} }
+	}
 	return func(ep *weir.Endpoint) weir.Transport {
 		return named(h1.NewTransport(ep, cfg), ep, c.Host)
 	}
