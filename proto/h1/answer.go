@@ -20,8 +20,9 @@ type answer struct {
 	chunked bool
 	reuse   bool // the server keeps the connection
 	dec     chunkDecoder
-	at      int64 // when input came last
-	err     error // what further reads return
+	at      int64   // when input came last
+	head    flusher // where the answer's head waits for the first bytes of the body; nil: it does not
+	err     error   // what further reads return
 }
 
 var answers = sync.Pool{New: func() any { return new(answer) }}
@@ -155,8 +156,33 @@ func (a *answer) refill() error {
 		u.r, u.w = 0, 0
 	}
 	a.at = clock.Now()
+	if a.head != nil {
+		u.SetReadDeadline(a.at + int64(headWait))
+		if err := u.fill(); err != poll.ErrTimeout {
+			return err
+		}
+		if err := a.flushHead(); err != nil {
+			return err
+		}
+	}
 	u.SetReadDeadline(a.at + int64(u.stall))
 	return u.fill()
+}
+
+// headWait is how long an answer's head waits for the first bytes of its body, so that both leave together.
+const headWait = 5 * time.Millisecond
+
+// A flusher sends what it holds back.
+type flusher interface{ flush() error }
+
+// flushHead sends the head of a stream that has nothing to say yet.
+func (a *answer) flushHead() error {
+	h := a.head
+	a.head = nil
+	if err := h.flush(); err != nil {
+		return &poll.SinkError{Err: err}
+	}
+	return nil
 }
 
 // fail makes a fault of what went wrong in the middle of the body, and remembers it.
@@ -165,7 +191,11 @@ func (a *answer) fail(err error) error {
 		return a.err
 	}
 	t := a.u.t
-	switch f, isFault := err.(*weir.Fault); {
+	f, isFault := err.(*weir.Fault)
+	sink, isSink := err.(*poll.SinkError)
+	switch {
+	case isSink:
+		a.err = sink.Err
 	case isFault:
 		f.Cause, f.Side = weir.CauseUpstreamFraming, weir.SideUpstream
 		a.err = f
@@ -198,6 +228,7 @@ const spliceMin = 128 << 10
 // WriteTo hands the body on in the spans in which it arrives; the middle of a large one does not pass
 // through this process at all.
 func (a *answer) WriteTo(dst io.Writer) (n int64, err error) {
+	a.head, _ = dst.(flusher)
 	for a.err == nil {
 		if m, err := a.splice(dst); err != nil {
 			return n + m, err
@@ -206,6 +237,7 @@ func (a *answer) WriteTo(dst io.Writer) (n int64, err error) {
 			continue
 		}
 		span, rerr := a.next(len(bigBuffer{}))
+		a.head = nil
 		m, werr := writeSpan(dst, span, rerr == io.EOF)
 		n += int64(m)
 		switch {
