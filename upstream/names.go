@@ -3,7 +3,6 @@ package upstream
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -25,7 +24,7 @@ type name struct {
 
 	hits     []hit
 	resolved time.Time // when the last good answer came
-	due      int64     // when to look again, internal/clock
+	due      int64     // when to look again, internal/clock; 0: at once
 	failed   int       // look-ups in a row without an answer
 	problem  string    // of the last look-up
 	timer    *time.Timer
@@ -106,7 +105,11 @@ func (n *name) places(out []placed) []placed {
 // startNames begins the look-ups, each when it is due. mem.mu is held.
 func (p *Pool) startNames() {
 	for _, n := range p.names {
-		n.timer = time.AfterFunc(max(time.Duration(n.due-p.deps.Clock()), 0), n.look)
+		var wait time.Duration
+		if n.due != 0 {
+			wait = max(time.Duration(n.due-p.deps.Clock()), 0)
+		}
+		n.timer = time.AfterFunc(wait, n.look)
 	}
 }
 
@@ -219,8 +222,6 @@ func (n *name) services(ctx context.Context) ([]hit, time.Duration, error) {
 	}
 	return inOrder(hits, ttl)
 }
-
-var errNoAddress = errors.New("the name has no address")
 
 // inOrder sorts hits, so that the order of an answer, which name servers like to change, does not
 // look like another answer.
