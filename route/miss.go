@@ -45,6 +45,9 @@ func noteNoRoute(h *hostEntry, s *search) string {
 	if s.near != nil {
 		return fmt.Sprintf("site %q: nearest is %s: %s", h.site.Name, s.near.spec.label(), s.near.cond.reason(s.why, s.x))
 	}
+	if s.path == "*" {
+		return fmt.Sprintf("site %q has no route for the server as a whole: only routes for every path take \"*\"", h.site.Name)
+	}
 	path := clip(s.x.Request.Path)
 	near := nearestEntry(h.trees(), s.path)
 	if near == nil {
@@ -53,25 +56,83 @@ func noteNoRoute(h *hostEntry, s *search) string {
 	return fmt.Sprintf("site %q: nearest is %s: path %q does not match", h.site.Name, near.spec.label(), path)
 }
 
-// maxCompared bounds how many patterns are compared with a path that none matches.
+// maxCompared bounds how many patterns of a tree are compared with a path that none matches.
 const maxCompared = 32
 
 // nearestEntry returns the entry whose pattern has the most in common with path.
 func nearestEntry(trees []*tree, path string) *entry {
 	var best *entry
-	most, compared := 0, 0
+	most := 0
 	for _, t := range trees {
-		for i := range t.entries {
-			e := &t.entries[i]
-			if compared++; compared > maxCompared {
-				return best
-			}
+		for _, at := range t.candidates(path) {
+			e := &t.entries[at.from]
 			if n := likeness(e.pattern, path); best == nil || n > most {
 				best, most = e, n
 			}
 		}
 	}
 	return best
+}
+
+// candidates returns the places of some entries: those that begin as path does, as far as that goes, and
+// some others.
+func (k *skeleton) candidates(path string) []span {
+	var found []span
+	if k.all.to > 0 {
+		found = append(found, k.all)
+	}
+	for i := range k.regexps[:min(len(k.regexps), maxCompared/2)] {
+		found = append(found, k.regexps[i].span)
+	}
+	most := len(found) + maxCompared
+	trail := k.root.trail(path[1:])
+	for i := len(trail) - 1; i >= 0 && len(found) < most; i-- {
+		found = trail[i].collect(found, most)
+	}
+	return found
+}
+
+// trail returns n and the nodes below it that path leads to, up to the one in whose text it goes astray.
+func (n *node) trail(path string) []*node {
+	trail := []*node{n}
+	for path != "" {
+		i := strings.IndexByte(n.first, path[0])
+		switch {
+		case i >= 0:
+			n = &n.branches[i]
+			trail = append(trail, n)
+			if !strings.HasPrefix(path, n.text) {
+				return trail
+			}
+			path = path[len(n.text):]
+		case n.named != nil:
+			n = n.named
+			trail = append(trail, n)
+			path = path[segmentEnd(path, 0):]
+		default:
+			return trail
+		}
+	}
+	return trail
+}
+
+// collect appends the places of entries at n and below, until there are so many.
+func (n *node) collect(found []span, most int) []span {
+	for _, at := range []span{n.end, n.rest} {
+		if at.to > 0 && len(found) < most {
+			found = append(found, at)
+		}
+	}
+	for i := 0; i < len(n.branches) && len(found) < most; i++ {
+		found = n.branches[i].collect(found, most)
+	}
+	for i := 0; i < len(n.partials) && len(found) < most; i++ {
+		found = n.partials[i].next.collect(found, most)
+	}
+	if n.named != nil && len(found) < most {
+		found = n.named.collect(found, most)
+	}
+	return found
 }
 
 // likeness is how much of path the pattern has: bytes of a common beginning, and a bonus where a slip of

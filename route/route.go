@@ -14,7 +14,7 @@
 //     named ("{colour}-{id}"; among those, more literal bytes first), before one that is named as a
 //     whole, before the end of the path, before "*". So the longer prefix wins.
 //     Regular expressions stand before patterns that begin with a name and before "/*", and after all
-//     that begin with a literal; two of them are asked in the order in which they are written.
+//     that begin with a literal; two of them are asked in the order in which each is written first.
 //  3. A route that asks for a method, before one that takes any.
 //  4. More header fields, then more query parameters, then more cookies.
 //  5. A client network, then an expression.
@@ -26,6 +26,20 @@
 // route before it takes every request that it would, is a warning; the router looks for that among
 // routes of the same path, behind a regular expression that plainly matches every path, and behind
 // routes that name a host. It does not look for routes that only several others together hide.
+//
+// # Which path is looked at
+//
+// The path in its normal form ([weir.Normalize]), which is also what goes upstream, so that the server
+// sees nothing that the routes have not seen:
+//
+//   - "." and ".." are resolved first, "%2e" included; a path that leads above the root is refused.
+//   - An escaped slash or backslash separates nothing: "/api/a%2Fb" has two segments. A path is refused in which
+//     it would make a ".." ("/api/..%2fadmin", "/..%5c").
+//   - Runs of slashes are matched as one ("//admin" is for "/admin") and go upstream as they came.
+//   - A backslash as it is, a control character and "%00" are refused, and so is a "%" without two digits.
+//   - A parameter (";v=1") is part of its segment. "/admin;x" is not for a route "/admin/*": before
+//     servers that drop parameters, as servlet containers do, let a route "~ ;" refuse them. "/..;/" is refused.
+//   - Case matters. Before servers for which it does not, write "~ (?i)^/admin(/|$)".
 //
 // A method GET takes HEAD as well (RFC 9110, section 9.3.2), if no narrower route does. OPTIONS * goes to the
 // site's routes for "/*" (or a regular expression that plainly matches every path), as they alone speak for

@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"strings"
 
 	"weir"
 )
@@ -52,7 +53,7 @@ func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 	h := r.table(x).find(x.Request.Host())
 	if h == nil {
 		x.Note = r.noteNoSite(x)
-		return nil, nil, weir.Refuse(weir.CauseNoSite, "route")
+		return nil, nil, noSite(x)
 	}
 	s := search{x: x, path: mergeSlashes(x.Request.Path)}
 	e := s.run(h)
@@ -66,6 +67,21 @@ func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 	}
 	x.Route = e.target
 	return e.target, h, nil
+}
+
+// noSite refuses a request whose host is of no site. A client that asks for a host on a connection that it
+// opened to another one learns that it may ask again on a connection of its own (RFC 9110, section
+// 15.5.20); that says nothing of which hosts there are.
+func noSite(x *weir.Exchange) *weir.Fault {
+	f := weir.Refuse(weir.CauseNoSite, "route")
+	if x.Conn == nil || x.Conn.TLS == nil {
+		return f
+	}
+	name, host := x.Conn.TLS.ServerName, strings.TrimSuffix(x.Request.Host(), ".")
+	if name != "" && !weir.EqualFold(name, host) {
+		f.Status = 421
+	}
+	return f
 }
 
 // normalize brings the request's path into normal form; "*" is one for OPTIONS.
