@@ -76,7 +76,8 @@ func isX(f *weir.Field) bool {
 	case weir.FieldXForwardedFor, weir.FieldXForwardedHost, weir.FieldXForwardedPrefix, weir.FieldXForwardedProto, weir.FieldXRealIP:
 		return true
 	case weir.FieldOther:
-		return startsFold(f.Name, "x-forwarded") || len(f.Name) == len("x-real-ip") && startsFold(f.Name, "x-real-ip")
+		return len(f.Name) >= len("x-real-ip") && f.Name[0]|0x20 == 'x' &&
+			(startsFold(f.Name, "x-forwarded") || len(f.Name) == len("x-real-ip") && startsFold(f.Name, "x-real-ip"))
 	}
 	return false
 }

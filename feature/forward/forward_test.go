@@ -390,3 +390,28 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("a request of a trusted proxy allocates %v times", allocs)
 	}
 }
+
+func BenchmarkPlain(b *testing.B) {
+	h := chain(b, BelieveConfig{}, Config{Pseudonym: "r4nd0mname"}, weir.HandlerFunc(func(*weir.Exchange) error { return nil }))
+	x := exchange("192.0.2.1")
+	conn := x.Conn
+	fields := []weir.Field{
+		{Name: "User-Agent", Value: "curl/8", ID: weir.FieldUserAgent, Wire: true},
+		{Name: "Accept", Value: "*/*", ID: weir.FieldAccept, Wire: true},
+		{Name: "Accept-Encoding", Value: "gzip", ID: weir.FieldAcceptEncoding, Wire: true},
+		{Name: "Accept-Language", Value: "de", Wire: true},
+		{Name: "Cookie", Value: "a=b", ID: weir.FieldCookie, Wire: true},
+		{Name: "X-Custom", Value: "1", Wire: true},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		x.Reset(conn)
+		x.Request.Scheme, x.Request.Authority, x.Request.Protocol = "http", "shop.test", "HTTP/1.1"
+		for i := range fields {
+			x.Request.Header.AddField(fields[i])
+		}
+		if err := h.ServeExchange(x); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func FuzzVia(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.sign(x); (err != nil) != (times > 3) {
+		if err := n.sign(x, true); (err != nil) != (times > 3) {
 			t.Fatalf("%d times: %v", times, err)
 		}
 	})

@@ -49,19 +49,25 @@ func (n *naming) line(protocol string) string {
 }
 
 // sign adds weir to the request's Via, as a line of its own, which says the same as a longer one (RFC 9110,
-// section 5.3). It refuses a request that has been here too often.
-func (n *naming) sign(x *weir.Exchange) error {
+// section 5.3). It refuses a request that has been here too often; there says whether it has a Via at all.
+func (n *naming) sign(x *weir.Exchange, there bool) error {
 	h := &x.Request.Header
-	met := 0
-	fields := h.Fields()
-	for i := range fields {
-		if fields[i].ID == weir.FieldVia {
-			met += strings.Count(fields[i].Value, n.name)
+	if there {
+		if met := n.met(h); met > n.loops {
+			return weir.Refuse(weir.CauseLoop, fmt.Sprintf("forward: the request has been here %d times before", met))
 		}
-	}
-	if met > n.loops {
-		return weir.Refuse(weir.CauseLoop, fmt.Sprintf("forward: the request has been here %d times before", met))
 	}
 	add(h, weir.FieldVia, n.line(x.Request.Protocol))
 	return nil
+}
+
+// met counts how often the name stands in h. It is too odd to stand there by chance.
+func (n *naming) met(h *weir.Header) (times int) {
+	fields := h.Fields()
+	for i := range fields {
+		if fields[i].ID == weir.FieldVia {
+			times += strings.Count(fields[i].Value, n.name)
+		}
+	}
+	return times
 }

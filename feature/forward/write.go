@@ -45,20 +45,23 @@ func errMode(m Mode) error { return fmt.Errorf("forward mode %d is not known", m
 
 // ServeExchange implements weir.Handler.
 func (w *writer) ServeExchange(x *weir.Exchange) error {
+	has := look(&x.Request.Header)
 	if w.name != "" {
-		if err := w.sign(x); err != nil {
+		if err := w.sign(x, has&hasVia != 0); err != nil {
 			return err
 		}
 	}
 	switch w.mode {
 	case XForwarded:
-		w.writeX(x)
-		x.Request.Header.DelKnown(weir.FieldForwarded)
+		w.writeX(x, has)
+		if has&hasForwarded != 0 {
+			x.Request.Header.DelKnown(weir.FieldForwarded)
+		}
 	case RFC7239:
 		writeForwarded(x)
 		dropX(&x.Request.Header)
 	case Both:
-		w.writeX(x)
+		w.writeX(x, has)
 		writeForwarded(x)
 	}
 	if w.host == nil {
@@ -67,31 +70,50 @@ func (w *writer) ServeExchange(x *weir.Exchange) error {
 	return w.serveAs(x)
 }
 
-// writeX writes X-Forwarded-For, -Proto and -Host. One look at the header decides what is there.
-func (w *writer) writeX(x *weir.Exchange) {
-	h := &x.Request.Header
-	var hasFor, hasProto, hasHost bool
+// A has is a set of the fields that a header holds already.
+type has uint8
+
+const (
+	hasFor has = 1 << iota
+	hasProto
+	hasHost
+	hasForwarded
+	hasVia
+)
+
+// look finds in one go what there is.
+func look(h *weir.Header) (set has) {
 	fields := h.Fields()
 	for i := range fields {
 		switch fields[i].ID {
 		case weir.FieldXForwardedFor:
-			hasFor = true
+			set |= hasFor
 		case weir.FieldXForwardedProto:
-			hasProto = true
+			set |= hasProto
 		case weir.FieldXForwardedHost:
-			hasHost = true
+			set |= hasHost
+		case weir.FieldForwarded:
+			set |= hasForwarded
+		case weir.FieldVia:
+			set |= hasVia
 		}
 	}
+	return set
+}
+
+// writeX writes X-Forwarded-For, -Proto and -Host.
+func (w *writer) writeX(x *weir.Exchange, set has) {
+	h := &x.Request.Header
 	switch {
-	case !hasFor:
+	case set&hasFor == 0:
 		add(h, weir.FieldXForwardedFor, way(x))
 	case x.Conn.Trusted && x.Conn.RemoteIP != "":
 		h.SetKnown(weir.FieldXForwardedFor, h.Known(weir.FieldXForwardedFor)+", "+x.Conn.RemoteIP)
 	}
-	if !hasProto {
+	if set&hasProto == 0 {
 		add(h, weir.FieldXForwardedProto, x.Request.Scheme)
 	}
-	if !hasHost {
+	if set&hasHost == 0 {
 		add(h, weir.FieldXForwardedHost, x.Request.Authority)
 	}
 	if w.port {
