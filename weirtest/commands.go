@@ -42,6 +42,7 @@ func (st *stage) add(name string, t target) {
 	st.targets[name] = t
 	st.order = append(st.order, name)
 	st.vars[name] = t.Address()
+	_, st.vars["port-"+name], _ = net.SplitHostPort(t.Address())
 }
 
 func (st *stage) origin(step *Step) error {
@@ -114,7 +115,7 @@ func (st *stage) complete(name string) error {
 		data = append(data, "\nlistener \"http\" { address = \"127.0.0.1:0\" }\n"...)
 	}
 	if !hasAdmin.Match(data) {
-		data = fmt.Appendf(data, "\nadmin { listen = \"unix:%s/%s\" }\n", st.dir, AdminSocket)
+		data = fmt.Appendf(data, "\nadmin {\n  listen = \"127.0.0.1:0\"\n  socket = \"%s/%s\"\n}\n", st.dir, AdminSocket)
 	}
 	return os.WriteFile(path, data, 0o644)
 }

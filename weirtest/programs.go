@@ -163,7 +163,10 @@ func (st *stage) answer(line string) error {
 	if ok, err := matches(body, string(got)); checked && !ok {
 		return errors.Join(fmt.Errorf("content is %s", brief(string(got))), err)
 	}
-	if words[1] == "closed" {
+	switch words[1] {
+	case "*":
+		return nil
+	case "closed":
 		return p.readEnd()
 	}
 	p.send([]byte("GET / HTTP/1.1\r\nHost: again\r\n\r\n"))

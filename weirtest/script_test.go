@@ -27,10 +27,19 @@ func touchSources() {
 }
 
 func TestScripts(t *testing.T) {
+	Run(t, binary(t), "../testdata/script/*.txtar")
+}
+
+// binary builds weir; the environment may name one that is there already.
+func binary(t *testing.T) string {
+	t.Helper()
+	if bin := os.Getenv("WEIR_BINARY"); bin != "" {
+		return bin
+	}
 	touchSources()
 	bin, err := Build(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	Run(t, bin, "../testdata/script/*.txtar")
+	return bin
 }
