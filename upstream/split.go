@@ -2,31 +2,82 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"math/rand/v2"
 
 	"weir"
 )
 
 // A Target is one of the handlers that a split leads to.
 type Target struct {
+	Name    string // of the upstream; a key finds its target by it
 	Handler weir.Handler
 	Weight  int // share of the requests; 0: none
 }
 
+// A split leads requests to one of several handlers.
+type split struct {
+	targets []Target // those with a weight
+	seeds   []uint64 // of their names
+	total   uint64
+	key     *weir.Template // nil: by lot
+	rand    func() uint64
+}
+
 // NewSplit returns a handler that leads requests to targets by their weights. With a key, requests
-// of the same key always go to the same target, and a change of weights moves as few keys as can be; without
-// one (nil) each request is drawn by lot. rand may be nil.
-func NewSplit(targets []Target, key *weir.Template, rand func() uint64) (weir.Handler, error) {
-	return nil, errors.New("split: no target has a weight")
+// of the same key always go to the same target, and a change of weights moves as few keys as can be;
+// without one (nil) each request is drawn by lot. rand may be nil.
+func NewSplit(targets []Target, key *weir.Template, draw func() uint64) (weir.Handler, error) {
+	s := &split{key: key, rand: draw}
+	if draw == nil {
+		s.rand = rand.Uint64
+	}
+	for _, t := range targets {
+		switch {
+		case t.Weight < 0:
+			return nil, fmt.Errorf("split: weight %d of %q is negative", t.Weight, t.Name)
+		case t.Weight == 0:
+			continue
+		}
+		s.targets = append(s.targets, t)
+		s.seeds = append(s.seeds, hashString(t.Name))
+		s.total += uint64(t.Weight)
+	}
+	switch len(s.targets) {
+	case 0:
+		return nil, errors.New("split: no target has a weight")
+	case 1:
+		return s.targets[0].Handler, nil
+	}
+	return s, nil
 }
 
-// Mirror says how requests are copied to a shadow.
-type Mirror struct {
-	Sample     float64 // share of the requests, 0 to 1; default 1
-	MaxBody    int64   // requests with more content are not copied; default 64 KiB; negative: none with content
-	Concurrent int     // copies under way at a time, at most; the others are dropped; default 64
+// ServeExchange implements weir.Handler.
+func (s *split) ServeExchange(x *weir.Exchange) error {
+	if s.key != nil {
+		return s.targets[s.keyed(hashOf(s.key, x))].Handler.ServeExchange(x)
+	}
+	left, _ := bits.Mul64(s.rand(), s.total)
+	for i := range s.targets {
+		w := uint64(s.targets[i].Weight)
+		if left < w {
+			return s.targets[i].Handler.ServeExchange(x)
+		}
+		left -= w
+	}
+	return s.targets[0].Handler.ServeExchange(x)
 }
 
-// NewMirror returns a handler that answers by main and sends copies of requests to shadow, whose answers nobody sees.
-func NewMirror(main, shadow weir.Handler, m Mirror, deps Deps) weir.Handler {
-	return main
+// keyed returns the target of a key by weighted rendezvous, as in hash.go.
+func (s *split) keyed(key uint64) int {
+	best, most := 0, -1.0
+	for i, seed := range s.seeds {
+		u := (float64(mix(key^seed)>>11) + 0.5) / (1 << 53)
+		if score := float64(s.targets[i].Weight) / -math.Log(u); score > most {
+			best, most = i, score
+		}
+	}
+	return best
 }
