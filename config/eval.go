@@ -79,7 +79,7 @@ func (r *reader) evaluate(n *node, a *attr, e hcl.Expression) (any, bool) {
 		return list(r, n, a, e, r.oneNetwork)
 	case statuses:
 		return list(r, n, a, e, r.oneStatus)
-	case fields, pairs:
+	case fields, pairs, matchers:
 		return r.fields(n, a, e)
 	case weights:
 		return r.weights(n, a, e)
@@ -175,7 +175,7 @@ func article(k kind) string {
 	switch k {
 	case template:
 		return text.String()
-	case text, boolean, fields, pairs, weights, logs:
+	case text, boolean, fields, pairs, matchers, weights, logs:
 		return k.String()
 	case clients, networks, statuses, texts:
 		return "a " + k.String()

@@ -143,7 +143,7 @@ func (r *reader) fields(n *node, a *attr, e hcl.Expression) ([]Field, bool) {
 	fine := r.entries(n, a, e, func(name string, v cty.Value, key, at hcl.Range) {
 		b := *a
 		b.name = a.name + " " + quote(name)
-		b.kind = map[kind]kind{fields: template, pairs: text}[a.kind]
+		b.kind = map[kind]kind{fields: template, pairs: text, matchers: text}[a.kind]
 		w, good := r.written(n, &b, v, at)
 		if good {
 			w.secret = w.secret || r.quoter.secretName(name)

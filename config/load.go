@@ -19,7 +19,7 @@ import (
 func Load(path string) (*Config, Diagnostics) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, Diagnostics{{Pos: Pos{File: path}, Summary: quote(path) + " " + reason(err)}}
+		return nil, Diagnostics{{Pos: Pos{File: path}, Summary: "file " + reason(err)}}
 	}
 	return Parse(path, src)
 }

@@ -53,6 +53,7 @@ const (
 	statuses // []StatusRange
 	fields   // []Field: names and templates
 	pairs    // []Field: names and texts
+	matchers // []Field: names and what their values must be
 	reference
 	references // []string
 	target     // a reference to an upstream, or an address
@@ -82,7 +83,8 @@ func (k kind) doc() kindDoc {
 		clients:    {"list of networks and files", `write addresses, networks and files of them, such as ["10.0.0.0/8", "2001:db8::1", "lists/partners.txt"]`},
 		statuses:   {"list of statuses", `write statuses, classes and ranges such as [200, "3xx", "401-403"]`},
 		fields:     {"names and templates", `write { "Name" = "value", "Other" = "{host}" }`},
-		pairs:      {"names and texts", `write { "name" = "value" }; "*" is any value, "~ ..." a regular expression`},
+		pairs:      {"names and texts", `write { "Name" = "value", "Other" = "value" }`},
+		matchers:   {"names and conditions", `write { "name" = "value" }; "*" is any value, "~ ..." a regular expression (RE2)`},
 		reference:  {"reference", ""},
 		references: {"list of references", ""},
 		target:     {"upstream or address", `write a reference such as upstream.shop, or an address such as "http://127.0.0.1:3000"`},

@@ -162,9 +162,9 @@ func routeBlock() *block {
 }`,
 		attrs: slices.Concat([]attr{
 			{name: "method", kind: texts, example: `["GET", "POST"]`, defDoc: "any", doc: "Methods, one of which the request must have; GET takes HEAD as well."},
-			{name: "header", kind: pairs, doc: "Header fields that the request must have."},
-			{name: "query", kind: pairs, doc: "Query parameters that the request must have."},
-			{name: "cookie", kind: pairs, doc: "Cookies that the request must have."},
+			{name: "header", kind: matchers, doc: "Header fields that the request must have."},
+			{name: "query", kind: matchers, doc: "Query parameters that the request must have."},
+			{name: "cookie", kind: matchers, doc: "Cookies that the request must have."},
 			{name: "clients", kind: networks, defDoc: "any", doc: "Networks, one of which the client must be in; others are left to other routes."},
 			{name: "when", kind: text, example: `"request.method in ['GET', 'POST']"`, doc: "An expression (CEL) that must be true."},
 			{name: "proxy", kind: target, of: "upstream", doc: "The upstream that answers, or the address of a server."},
@@ -220,7 +220,7 @@ func siteRespondBlock() *block {
 func redirectAttrs() []attr {
 	return []attr{
 		{name: "to", kind: template, required: true, example: `"https://shop.example.com/{*}"`, doc: "Where to; what the path's names took may be used."},
-		{name: "status", kind: whole, min: 301, max: 308, defDoc: "301 to GET and HEAD, 308 to all others", doc: "301 and 308 are for ever, 302 and 307 for now; 307 and 308 keep the method; 303 makes it GET."},
+		{name: "status", kind: whole, min: 301, max: 308, defDoc: "301 to GET and HEAD, 308 to all others", doc: "The status: 301 and 308 are for ever, 302 and 307 for now; 307 and 308 keep the method; 303 makes it GET."},
 		{name: "drop_query", kind: boolean, def: "false", doc: "The query of the request is not kept; it never is where to has a \"?\"."},
 	}
 }
@@ -256,7 +256,7 @@ func expectBlock() *block {
 		attrs: []attr{
 			{name: "host", kind: text, defDoc: "the site's first host", doc: "The host that is asked."},
 			{name: "client", kind: text, defDoc: "127.0.0.1", doc: "The address that asks."},
-			{name: "headers", kind: fields, doc: "Header fields of the request."},
+			{name: "headers", kind: pairs, doc: "Header fields of the request."},
 			{name: "status", kind: whole, min: 100, max: 599, doc: "The status of the answer, where weir itself gives it."},
 			{name: "route", kind: text, doc: "The path of the route that takes it."},
 			{name: "upstream", kind: reference, of: "upstream", doc: "The upstream that answers."},

@@ -109,7 +109,7 @@ func healthBlock() *block {
 			{name: "path", kind: text, def: "/", doc: "The path that is asked for."},
 			{name: "method", kind: text, def: "GET", doc: "The method."},
 			{name: "host", kind: text, defDoc: "the server's address", doc: "The Host."},
-			{name: "headers", kind: fields, doc: "Further header fields."},
+			{name: "headers", kind: pairs, doc: "Further header fields."},
 			{name: "interval", kind: duration, def: "5s", doc: "Between two checks of one server."},
 			{name: "timeout", kind: duration, def: "2s", doc: "For one check."},
 			{name: "expect", kind: statuses, def: "200-399", doc: "The statuses that are good."},
