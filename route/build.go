@@ -233,11 +233,17 @@ func hostRank(host string) int {
 
 // entryHosts returns the hosts that the table must know: the site's own, and those of routes which differ.
 func entryHosts(hosts []string, trees []*tree) []string {
+	own := map[string]bool{}
+	for _, h := range hosts {
+		own[h] = true
+	}
 	out := slices.Clone(hosts)
 	for _, t := range trees {
-		covered := slices.ContainsFunc(hosts, func(h string) bool { return coversHost(h, t.host) })
-		if t.host != "" && covered && !slices.Contains(out, t.host) {
-			out = append(out, t.host)
+		for host := range covering(t.host) {
+			if own[host] && host != t.host {
+				out = append(out, t.host)
+				break
+			}
 		}
 	}
 	return out
@@ -271,7 +277,7 @@ func covering(host string) iter.Seq[string] {
 				return
 			}
 		}
-		if host == "*" || yield("*") {
+		if host == "" || host == "*" || yield("*") {
 			yield("")
 		}
 	}

@@ -29,7 +29,7 @@ func (b *builder) checkTree(s *site, t *tree) {
 }
 
 // maxHiders bounds with how many routes a route is compared.
-const maxHiders = 1000
+const maxHiders = 100
 
 // hider returns an entry that takes every request that e would: one that matches every path, or one of e's
 // own shape.

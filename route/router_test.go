@@ -121,6 +121,45 @@ func TestManySitesAreAsFastAsFew(t *testing.T) {
 	}
 }
 
+// TestBuildsManyRoutes makes a hundred thousand routes in every shape in which there may be so many.
+func TestBuildsManyRoutes(t *testing.T) {
+	const routes = 100_000
+	single := func(spec func(i int) Spec, hosts ...string) []Site {
+		s := Site{Name: "a", Hosts: hosts}
+		for i := range routes {
+			s.Routes = append(s.Routes, spec(i))
+		}
+		return []Site{s}
+	}
+	target := to("x")
+	for _, c := range []struct {
+		name  string
+		sites []Site
+	}{
+		{"ten in each of ten thousand sites", manySites(routes / 10)},
+		{"of different paths in one site", single(func(i int) Spec {
+			return Spec{Pattern: fmt.Sprintf("/app-%d/*", i), Target: target}
+		}, "a.test")},
+		{"of one path in one site", single(func(i int) Spec {
+			return Spec{Pattern: "/*", Header: []Match{{Name: "x", Value: fmt.Sprint(i)}}, Target: target}
+		}, "a.test")},
+		{"for different hosts in one site", single(func(i int) Spec {
+			return Spec{Pattern: "/*", Host: fmt.Sprintf("h%d.a.test", i/5), Methods: []string{fmt.Sprint("M", i%5)}, Target: target}
+		}, "*.a.test")},
+	} {
+		limit, took := 2*time.Second*slowdown, time.Hour
+		for try := 0; try < 3 && took > limit; try++ { // the machine may have other things to do
+			start := time.Now()
+			build(t, c.sites...)
+			took = time.Since(start)
+		}
+		t.Logf("%d routes %s: %v", routes, c.name, took)
+		if took > limit {
+			t.Errorf("%d routes %s take %v to build, more than %v", routes, c.name, took, limit)
+		}
+	}
+}
+
 // BenchmarkLookupUnlike is BenchmarkLookup where no two sites have the same paths.
 func BenchmarkLookupUnlike(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
