@@ -10,6 +10,7 @@ const $ = id => document.getElementById(id);
 const count = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
 const short = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1});
 
+const many = (n, what) => `${count.format(n)} ${what}${n === 1 ? "" : "s"}`;
 const number = v => v >= 10000 ? short.format(v) : v >= 100 || v === 0 ? count.format(v) : v.toFixed(1).replace(/\.0$/, "");
 
 function bytes(v) {
@@ -156,7 +157,7 @@ function showState(live, now) {
   pill.className = "pill " + (stateClass[live.state] ?? "");
   say($("version"), live.version);
   say($("since"), `for ${ago(live.started, now)}` + (live.reload.loaded ? `, configuration from ${new Date(live.reload.loaded).toLocaleTimeString()}` : ""));
-  say($("sites"), `${count.format(live.sites)} sites, ${count.format(live.routes)} routes`);
+  say($("sites"), `${many(live.sites, "site")}, ${many(live.routes, "route")}`);
 }
 
 function showNotices(live) {
@@ -185,7 +186,7 @@ function makeUpstream(u) {
     th.scope = "col";
     head.append(th);
   }
-  return el("div", "card scroll", el("table", "", el("caption", "", u.name, el("span", "quiet")), el("thead", "", head), el("tbody")));
+  return el("div", "card scroll", el("table", "servers", el("caption", "", u.name, el("span", "quiet")), el("thead", "", head), el("tbody")));
 }
 
 function updateUpstream(card, u, now) {
@@ -221,10 +222,8 @@ function showUpstreams(live, now) {
 
 function makeFailure(f) {
   const tone = f.side === "client" ? "warn" : "bad";
-  const when = el("time", "", new Date(f.time).toLocaleTimeString());
-  when.dateTime = f.time;
   const details = el("details", "",
-    el("summary", "", when, el("span", "pill " + tone, String(f.status)), el("code", "", f.outcome), el("span", "what", `${f.method} ${f.host}${f.path}`)));
+    el("summary", "", el("time"), el("span", "pill " + tone, String(f.status)), el("code", "", f.outcome), el("span", "what", `${f.method} ${f.host}${f.path}`), el("b", "quiet")));
   details.addEventListener("toggle", () => {
     if (details.children.length > 1) return;
     const again = el("button", "small", "Explain this request");
@@ -238,18 +237,30 @@ function makeFailure(f) {
   return details;
 }
 
+// alike puts failures that differ in time and client only into one, the newest.
+function alike(failures) {
+  const groups = new Map();
+  for (const f of failures) {
+    const key = [f.outcome, f.status, f.method, f.host, f.path, f.server].join("\n");
+    const g = groups.get(key);
+    if (g) g.times++;
+    else groups.set(key, {key, times: 1, newest: f});
+  }
+  return [...groups.values()];
+}
+
 function showFailures(live) {
-  say($("failures-sum"), live.failures.length ? `the last ${live.failures.length}` : "");
+  say($("failures-sum"), live.failures.length ? `the last ${live.failures.length}, alike ones together` : "");
   if (!live.failures.length) {
     keep($("failures"), [{}], () => "none", () => el("p", "", "No request has failed yet."));
     return;
   }
-  const seen = new Map(); // several of one moment
-  keep($("failures"), live.failures, f => {
-    const k = [f.time, f.client, f.method, f.host, f.path, f.outcome].join("\n");
-    seen.set(k, (seen.get(k) ?? 0) + 1);
-    return k + "\n" + seen.get(k);
-  }, makeFailure);
+  keep($("failures"), alike(live.failures), g => g.key, g => makeFailure(g.newest), (e, g) => {
+    const [when, , , , times] = e.firstChild.children;
+    say(when, new Date(g.newest.time).toLocaleTimeString());
+    when.dateTime = g.newest.time;
+    say(times, g.times > 1 ? `× ${g.times}` : "");
+  });
 }
 
 function showTables(live) {
@@ -303,7 +314,7 @@ function explanation(e) {
   if (e.routes?.length) {
     const list = el("ol", "routes");
     for (const r of e.routes) {
-      list.append(el("li", "", el("span", "pill " + (r.won ? "good" : ""), r.won ? "wins" : "loses"), el("code", "", r.label), el("span", "quiet", r.reason), el("span", "quiet", r.at ?? "")));
+      list.append(el("li", "", el("span", "pill " + (r.won ? "good" : ""), r.won ? "wins" : "loses"), el("code", "", r.label), el("span", "quiet", r.reason), el("span", "quiet at", r.at ?? "")));
     }
     card.append(el("h3", "", "Routes in their order"), list);
   }

@@ -1,0 +1,50 @@
+package admin
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/observe"
+)
+
+// TestDashboardInABrowser opens the page in a headless Chromium, where there is one, and reads what its
+// script has made of it: so the script runs under the page's own policy, and hostile text stays text.
+func TestDashboardInABrowser(t *testing.T) {
+	browser := ""
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			browser = path
+			break
+		}
+	}
+	if browser == "" {
+		t.Skip("there is no Chromium")
+	}
+	s := newServer(t, Config{Listen: "127.0.0.1:0"}, &fake{state: observe.Serving})
+	serve(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	run := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
+		"--virtual-time-budget=3000", "--dump-dom", "http://"+s.Addr()+"/")
+	run.WaitDelay = 5 * time.Second
+	out, err := run.Output()
+	if err != nil {
+		t.Skipf("%s does not run here: %v", browser, err)
+	}
+	dom := string(out)
+	for _, want := range []string{
+		`<span id="state" class="pill good">serving</span>`,
+		`round-robin`, `10.0.0.1:80`, `connection refused`, `<span class="pill bad">unhealthy</span>`,
+		`1 of 2 servers in service`, `no such upstream &lt;script&gt;`, `2 sites, 1 route<`,
+	} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(dom)
+	}
+}
