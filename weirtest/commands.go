@@ -32,7 +32,7 @@ func commandTable() map[string]command {
 		"accept": (*stage).accept, "idle": (*stage).idle,
 
 		"$": (*stage).shell, "tally": (*stage).tally, "load": (*stage).load, "unload": (*stage).unload,
-		"answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
+		"patience": (*stage).wait, "answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
 		"kill": (*stage).kill, "revive": (*stage).revive,
 		"sick": (*stage).sick, "well": (*stage).well, "saw": (*stage).saw,
 	}
@@ -84,9 +84,18 @@ func (st *stage) start(step *Step) error {
 	if err := st.complete("weir.hcl"); err != nil {
 		return err
 	}
-	p, err := Start(st.bin, st.dir, strings.Fields(step.Text)...)
+	flags := strings.Fields(step.Text)
+	broken := len(flags) > 0 && flags[0] == "broken"
+	if broken {
+		flags = flags[1:]
+	}
+	p, err := Start(st.bin, st.dir, flags...)
 	if err != nil {
 		return err
+	}
+	if !broken && strings.Contains(p.Output(), ": error:") {
+		p.Kill()
+		return fmt.Errorf("the configuration has errors:\n%s", p.Output())
 	}
 	st.weir = p
 	st.vars["pid"] = strconv.Itoa(p.Pid())
@@ -308,7 +317,7 @@ func (st *stage) accept(step *Step) error {
 	if !ok {
 		return fmt.Errorf("%q is no origin", step.Name)
 	}
-	p, err := o.next()
+	p, err := o.next(st.patience)
 	if err != nil {
 		return err
 	}
@@ -381,6 +390,13 @@ func (st *stage) revive(step *Step) error {
 
 func (st *stage) sick(step *Step) error { return st.setSick(step.Name, true) }
 func (st *stage) well(step *Step) error { return st.setSick(step.Name, false) }
+
+// wait has the script be more patient from here on.
+func (st *stage) wait(step *Step) error {
+	n, err := strconv.Atoi(step.Text)
+	st.patience = time.Duration(n) * time.Second
+	return err
+}
 
 func (st *stage) setSick(name string, sick bool) error {
 	s, ok := st.targets[name].(*Server)

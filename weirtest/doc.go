@@ -24,9 +24,10 @@
 // # Peers
 //
 //	origin NAME [unix]       an origin whose every byte the script sends; {{NAME}} is its address
-//	server NAME [unix]       an origin that answers by itself; see Server
+//	server NAME [unix|local] an origin that answers by itself; see Server
 //	nginx NAME               a real nginx; the file NAME.conf holds the contents of its server block
 //	weir [FLAG...]           start weir on weir.hcl; {{http}} is the address of its listener "http"
+//	weir broken              ... although it has errors
 //	client NAME [LISTENER]   connect to weir (or, with an @, to an address)
 //
 // Without a file weir.hcl, a site for any host leads to an upstream of all origins and servers. A
@@ -65,6 +66,7 @@
 //	reload [FILE]            FILE becomes weir.hcl; `weir reload`; must succeed
 //	signal NAME              TERM, HUP, USR1 to weir
 //	stopped [N]              weir exits by itself, with code N
+//	patience N               wait for up to N seconds from here on
 //	kill NAME, revive NAME   the origin's address refuses, and accepts again
 //	NAME sick, NAME well     what a server answers at /health
 //	NAME saw N               a server has seen N requests (but /health) since it was last asked

@@ -27,8 +27,12 @@ type socket struct {
 	l       net.Listener
 }
 
-// open opens a socket on a free port, or on the unix socket path if there is one.
+// open opens a socket on a free port, or on the unix socket path if there is one; "local" is a port where the
+// name localhost leads to.
 func open(path string) (*socket, error) {
+	if path == "local" {
+		return openTCP("127.0.0.1:0")
+	}
 	if path != "" {
 		s := &socket{address: "unix:" + path, listen: func() (net.Listener, error) {
 			os.Remove(path)
@@ -36,7 +40,11 @@ func open(path string) (*socket, error) {
 		}}
 		return s, s.reopen()
 	}
-	s := &socket{listen: func() (net.Listener, error) { return net.Listen("tcp", originAddress) }}
+	return openTCP(originAddress)
+}
+
+func openTCP(address string) (*socket, error) {
+	s := &socket{listen: func() (net.Listener, error) { return net.Listen("tcp", address) }}
 	if err := s.reopen(); err != nil {
 		return nil, err
 	}
@@ -89,12 +97,12 @@ func (o *origin) accept(l net.Listener) {
 	}
 }
 
-func (o *origin) next() (*peer, error) {
+func (o *origin) next(limit time.Duration) (*peer, error) {
 	select {
 	case c := <-o.arrived:
 		return newPeer(c), nil
-	case <-time.After(patience):
-		return nil, fmt.Errorf("nobody connected within %s", patience)
+	case <-time.After(limit):
+		return nil, fmt.Errorf("nobody connected within %s", limit)
 	}
 }
 
@@ -119,10 +127,10 @@ func (o *origin) revive() error {
 	return nil
 }
 
-// pathOf returns where a unix socket of that name belongs; "" where none is asked for.
+// pathOf returns what open takes for an origin of that kind: where its unix socket belongs, if it is to have one.
 func pathOf(dir, name, kind string) string {
-	if strings.TrimSpace(kind) != "unix" {
-		return ""
+	if kind = strings.TrimSpace(kind); kind == "unix" {
+		return dir + "/" + name + ".sock"
 	}
-	return dir + "/" + name + ".sock"
+	return kind
 }

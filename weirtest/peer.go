@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// patience is how long a script waits for what has to happen.
+// patience is how long a script waits for what has to happen, unless it says otherwise.
 const patience = 5 * time.Second
 
 // A peer is one end of a connection to weir that the script holds in its hands. What it sends is written by a
@@ -32,12 +32,14 @@ type peer struct {
 	after  []field // trailer fields
 	asked  bool    // the last head was a request
 	method string  // of the last request sent
+
+	patience time.Duration
 }
 
 type field struct{ name, value string }
 
 func newPeer(c net.Conn) *peer {
-	p := &peer{conn: c, in: bufio.NewReaderSize(c, 64<<10), out: make(chan []byte, 4096), ended: make(chan struct{})}
+	p := &peer{conn: c, in: bufio.NewReaderSize(c, 64<<10), out: make(chan []byte, 4096), ended: make(chan struct{}), patience: patience}
 	go p.write()
 	return p
 }
@@ -82,7 +84,7 @@ func (p *peer) abort() error {
 	return err
 }
 
-func (p *peer) soon() { p.conn.SetReadDeadline(time.Now().Add(patience)) }
+func (p *peer) soon() { p.conn.SetReadDeadline(time.Now().Add(p.patience)) }
 
 // readLine reads a line that must end in CRLF.
 func (p *peer) readLine() (string, error) {
@@ -99,7 +101,7 @@ func (p *peer) readLine() (string, error) {
 
 func late(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("nothing came within %s", patience)
+		return errors.New("nothing came in time")
 	}
 	return err
 }

@@ -104,8 +104,9 @@ func find(lines []string, text string) int {
 }
 
 func between(line string, m []string) bool {
-	rest, ok := strings.CutPrefix(line, m[1])
-	n, err := strconv.Atoi(rest)
+	at := strings.LastIndexByte(line, ' ') + 1
+	n, err := strconv.Atoi(line[at:])
+	ok, _ := matches(m[1], line[:at])
 	low, _ := strconv.Atoi(m[2])
 	high, _ := strconv.Atoi(m[3])
 	return ok && err == nil && low <= n && n <= high

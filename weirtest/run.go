@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Run runs every script that matches pattern as a subtest, side by side. bin is weir's binary.
@@ -32,18 +33,19 @@ func Run(t *testing.T, bin, pattern string) {
 
 // A stage is what one script plays on.
 type stage struct {
-	bin     string
-	dir     string
-	files   map[string]string
-	vars    map[string]string
-	targets map[string]target
-	order   []string // names of targets as they came
-	peers   map[string]*peer
-	opened  []*peer
-	loads   map[string]*load
-	weir    *Process
-	pending []byte // of the peer last
-	last    string
+	bin      string
+	dir      string
+	files    map[string]string
+	vars     map[string]string
+	targets  map[string]target
+	order    []string // names of targets as they came
+	peers    map[string]*peer
+	opened   []*peer
+	loads    map[string]*load
+	weir     *Process
+	patience time.Duration // with what has to happen
+	pending  []byte        // of the peer last
+	last     string
 }
 
 // runScript plays one script; an error begins with the line.
@@ -58,7 +60,7 @@ func runScript(bin string, data []byte) (err error) {
 	}
 	st := &stage{
 		bin: bin, dir: dir, files: map[string]string{}, vars: map[string]string{"dir": dir},
-		targets: map[string]target{}, peers: map[string]*peer{}, loads: map[string]*load{},
+		targets: map[string]target{}, peers: map[string]*peer{}, loads: map[string]*load{}, patience: patience,
 	}
 	for _, f := range script.Files {
 		st.files[f.Name] = string(f.Data)
@@ -143,13 +145,14 @@ func (st *stage) flush() error {
 // peer returns the connection of that name; an origin that has none accepts one.
 func (st *stage) peer(name string) (*peer, error) {
 	if p := st.peers[name]; p != nil {
+		p.patience = st.patience
 		return p, nil
 	}
 	o, ok := st.targets[name].(*origin)
 	if !ok {
 		return nil, fmt.Errorf("%q has no connection", name)
 	}
-	p, err := o.next()
+	p, err := o.next(st.patience)
 	if err != nil {
 		return nil, err
 	}
