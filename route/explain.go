@@ -53,6 +53,11 @@ func (r *Router) Explain(x *weir.Exchange) Explanation {
 	}
 	out.Site, out.SiteWhy = h.site.Name, h.why(out.Host)
 	out.Verdicts = h.verdicts(x)
+	for i := range out.Verdicts {
+		if v := &out.Verdicts[i]; v.Won && out.Fault != nil {
+			v.Won, v.Reason = false, "would match, but the request is refused before"
+		}
+	}
 	return out
 }
 

@@ -114,6 +114,9 @@ func starError(part, text string) error {
 }
 
 func (p *Pattern) addName(name string) error {
+	if name == "*" {
+		return errors.New("a pattern names the rest of the path with \"/*\" at its end, not with \"{*}\"")
+	}
 	if !isName(name) {
 		return fmt.Errorf("%q is no name: letters, digits, \"_\" and \"-\", a letter first", "{"+name+"}")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,6 +120,30 @@ func TestManySitesAreAsFastAsFew(t *testing.T) {
 	if many > 12*few {
 		t.Errorf("a lookup among 10000 sites takes %v, among ten %v", many, few)
 	}
+}
+
+// A router is used by many goroutines at once; the race detector watches.
+func TestManyLookAtOnce(t *testing.T) {
+	r := build(t, Site{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
+		{Pattern: "/{x}/*", When: "request.path.matches('^/[ab]') && cidr(client.ip, '10.0.0.0/8')", Target: to("when")},
+		{Pattern: "/{x}/*", Cookie: []Match{{Name: "c", Kind: Regexp, Value: "^1"}}, Target: to("cookie")},
+		{Pattern: "~ ^/(b+)$", Target: to("regexp")},
+	}})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			x := request("GET", "a.test", []string{"/a/1", "/c/1", "/bbb", "/"}[i%4])
+			x.Client = netip.MustParseAddr("10.0.0.1")
+			x.Request.Header.Add("Cookie", "c=12")
+			want := []string{"when", "cookie", "regexp", ""}[i%4]
+			for range 200 {
+				if target, err := r.Lookup(x); (err == nil) != (want != "") || err == nil && target.Name != want {
+					t.Errorf("%s leads to %v, %v", x.Request.Path, target, err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestBuildsManyRoutes makes a hundred thousand routes in every shape in which there may be so many.

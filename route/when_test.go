@@ -204,6 +204,9 @@ func TestDearExpressionRefusesTheRequest(t *testing.T) {
 	if want := fmt.Sprintf("site \"shop\": route \"/*\": when %q costs more than one request may", dear); x.Note != want {
 		t.Errorf("note %q, want %q", x.Note, want)
 	}
+	if e := r.Explain(x); winner(e) != nil || len(e.Verdicts) != 2 || e.Note != x.Note {
+		t.Errorf("explained as %+v", e)
+	}
 }
 
 // Counting the cost takes as long as the evaluation itself, so that it is left out where it can't matter.
@@ -245,4 +248,28 @@ func BenchmarkWhen(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzWhen looks for expressions that break the compiler, its errors or the evaluation.
+func FuzzWhen(f *testing.F) {
+	for _, seed := range []string{
+		"request.method == 'GET'", "header('x').matches('^a')", "cidr(client.ip, ['10.0.0.0/8'])", "a.b(", "\"é\" == z", "true ? 1 : '2' == 3",
+		"request.query.exists(k, k == 'a')", "not true", "[1, 2", "request.header[0]", "x\n&& y =", "\x00", "'\\q'", "header", "size(1)",
+	} {
+		f.Add(seed)
+	}
+	e := &expressions{}
+	f.Fuzz(func(t *testing.T, text string) {
+		w, err := e.compile(text)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), fmt.Sprintf("when %q", text)) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		x := whenExchange()
+		if w.find(x) != fits && w.reason(x) == "" {
+			t.Fatalf("%q does not hold, without a reason", text)
+		}
+	})
 }
