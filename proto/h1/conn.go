@@ -123,7 +123,7 @@ func (w *work) begin(cfg *ServerConfig) {
 	w.cfg = cfg
 	w.x.Reset(w.conn.facts)
 	w.x.Timing.Start = w.headBegan
-	w.answered, w.keep, w.cut = false, true, false
+	w.answered, w.keep, w.cut, w.said = false, true, false, false
 	w.headBegan = 0
 	w.body.reset()
 }

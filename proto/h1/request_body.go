@@ -20,12 +20,15 @@ type requestBody struct {
 	floor   floor
 	resting int64 // since when nobody has asked for more
 	err     error
-	went    bool        // 100 (Continue) has been sent, or need not be
+	expects bool        // the client waits for 100 (Continue)
+	went    bool        // which has been sent, or need not be
+	closed  atomic.Bool // nobody wants more of it
 	over    atomic.Bool // the last byte has been taken from the connection; true where there is no body
 }
 
 func (b *requestBody) reset() {
 	b.err, b.length, b.left = nil, 0, 0
+	b.expects = false
 	b.over.Store(true)
 }
 
@@ -35,7 +38,9 @@ func (b *requestBody) begin(w *work) {
 		b.length, b.left = -1, 0
 		b.dec.reset(&w.cfg.Limits)
 	}
-	b.went = !w.x.Request.Expect
+	b.expects = w.x.Request.Expect
+	b.went = !b.expects
+	b.closed.Store(false)
 	b.resting = 0
 	b.floor.begin(w.cfg.Timeouts.BodyFloor)
 	b.over.Store(false)
@@ -47,10 +52,12 @@ func (b *requestBody) unread() bool { return !b.over.Load() }
 // Len implements weir.Body.
 func (b *requestBody) Len() int64 { return b.length }
 
-// Close implements weir.Body. The rest of the body is dealt with by the connection's loop.
+// Close implements weir.Body: it wakes whoever waits for more. What is left of the body is dealt with by the
+// connection's loop.
 func (b *requestBody) Close() error {
-	if b.err == nil {
-		b.err = poll.ErrClosed
+	if !b.over.Load() {
+		b.closed.Store(true)
+		b.w.conn.SetReadDeadline(1)
 	}
 	return nil
 }
@@ -102,6 +109,9 @@ func (b *requestBody) next(most int) ([]byte, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
+	if b.closed.Load() {
+		return nil, poll.ErrClosed
+	}
 	if err := b.invite(); err != nil {
 		return nil, b.fail(err)
 	}
@@ -146,7 +156,7 @@ func (b *requestBody) invite() error {
 		return nil
 	}
 	b.went = true
-	if b.w.buffered() > 0 || b.w.answered {
+	if b.w.buffered() > 0 {
 		return nil
 	}
 	return b.w.say(continueLine)
@@ -161,6 +171,9 @@ func (b *requestBody) refill() error {
 		b.floor.pause(clock.Now() - b.resting)
 	}
 	w.conn.SetReadDeadline(b.floor.deadline())
+	if b.closed.Load() {
+		return poll.ErrClosed
+	}
 	n, err := w.conn.Read(w.space())
 	if err != nil {
 		return err
@@ -247,11 +260,8 @@ func (b *requestBody) finish() bool {
 		return true
 	}
 	b.skim()
-	if !b.went || b.err != nil && b.err != io.EOF && b.err != poll.ErrClosed || b.left > skipMost {
+	if !b.went || b.err != nil && b.err != io.EOF || b.left > skipMost {
 		return b.over.Load()
-	}
-	if b.err == poll.ErrClosed {
-		b.err = nil
 	}
 	b.w.conn.SetReadDeadline(clock.Now() + int64(skipTime))
 	for n := 0; n < skipMost && b.err == nil; {

@@ -17,16 +17,28 @@ func (w *work) Respond(x *weir.Exchange) error {
 	if w.answered {
 		return errAnswered
 	}
-	if !w.body.over.Load() && w.body.resting == 0 && x.Attempts == 0 {
-		w.body.skim()
-	}
-	if w.body.unread() {
-		w.keep = false
+	if !w.body.over.Load() {
+		w.leaveBody(x)
 	}
 	if x.Response.Upgrade != nil {
 		return w.upgrade(x)
 	}
 	return w.writeAnswer(x)
+}
+
+// leaveBody settles what becomes of a body that has not been read to its end. An upload may still be at it.
+func (w *work) leaveBody(x *weir.Exchange) {
+	switch b := &w.body; {
+	case b.expects:
+		w.saying.Lock()
+		w.said = true
+		w.saying.Unlock()
+	case !x.Request.Touched:
+		b.skim()
+	}
+	if w.body.unread() {
+		w.keep = false
+	}
 }
 
 var errAnswered = errors.New("an answer has begun already")

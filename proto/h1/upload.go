@@ -141,23 +141,53 @@ func (u *upConn) joinUpload(stop bool) bool {
 	}
 	u.upload = nil
 	up.never()
-	select {
-	case <-up.done:
-		return up.sent
-	default:
+	wait := time.Duration(0)
+	if !stop {
+		wait = up.grace()
 	}
-	b, ours := up.body.(*requestBody)
-	if stop || !ours || !b.over.Load() {
+	for !up.endsWithin(wait) {
 		u.Conn.Cancel()
-		if ours {
-			b.interrupt()
-		} else {
-			up.body.Close()
-		}
+		up.body.Close()
+		wait = wakeEvery // whoever was just about to wait has set a deadline of his own
 	}
-	<-up.done
 	return up.sent
 }
 
-// interrupt wakes whoever waits for more of the body; it can't be read any more.
-func (b *requestBody) interrupt() { b.w.conn.SetReadDeadline(1) }
+// How long an upload is waited for when the answer has come whole: where its last bytes are on their way to
+// the server, and where all that is known is that its end may not have been seen yet.
+const (
+	lastBytesGrace = time.Second
+	unknownGrace   = 5 * time.Millisecond
+	wakeEvery      = 10 * time.Millisecond
+)
+
+func (up *upload) grace() time.Duration {
+	b, ours := up.body.(*requestBody)
+	switch {
+	case !ours:
+		return unknownGrace
+	case b.over.Load():
+		return lastBytesGrace
+	}
+	return 0
+}
+
+// endsWithin reports whether the upload ends within d.
+func (up *upload) endsWithin(d time.Duration) bool {
+	select {
+	case <-up.done:
+		return true
+	default:
+	}
+	if d <= 0 {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-up.done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

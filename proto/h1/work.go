@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"weir"
@@ -30,6 +31,9 @@ type work struct {
 	framing   framing
 	body      requestBody
 	writer    answerWriter
+
+	saying sync.Mutex // protects said, and that interim answers do not mix
+	said   bool       // none may follow
 
 	keep     bool // the connection may carry another request
 	answered bool // a final answer has begun
@@ -189,8 +193,14 @@ func (w *work) Inform(status int, h *weir.Header) error {
 	return w.say(append(out, "\r\n"...))
 }
 
-// say writes an interim answer, for which no deadline stands yet.
+// say writes an interim answer, for which no deadline stands yet, unless the final one has begun. An upload may
+// want to say 100 (Continue) at any time.
 func (w *work) say(p []byte) error {
+	w.saying.Lock()
+	defer w.saying.Unlock()
+	if w.said {
+		return nil
+	}
 	w.conn.SetWriteDeadline(clock.Now() + int64(floorWindow))
 	_, err := w.conn.Write(p)
 	return err
