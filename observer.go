@@ -26,8 +26,20 @@ type Route struct {
 	Meter    Observer // counts this route's exchanges; resolved when the route is made; nil: not counted
 	Log      Observer // logs this route's exchanges; nil only where nothing is logged at all
 
+	Host HostRule // what servers get as Host
+
 	// How long a server may take, in place of what its transport was told; 0: as that says.
 	Connect   time.Duration // to accept a connection
 	FirstByte time.Duration // from the end of the request to the end of the answer's head
 	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more
 }
+
+// A HostRule says what servers get as Host: whose word counts.
+type HostRule uint8
+
+// The rules.
+const (
+	HostAsUpstream HostRule = iota // what the upstream says, or the client's
+	HostAsRoute                    // what the route's chain has made of Request.Authority
+	HostAsServer                   // the server's own address
+)

@@ -148,7 +148,8 @@ func makeForward(b *builder, r *config.Route) (weir.Middleware, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := forward.Config{Mode: mode, Port: r.ForwardedPort, Host: b.hostFor(r), Params: params(r)}
+	_, host := hostOf(r)
+	cfg := forward.Config{Mode: mode, Port: r.ForwardedPort, Host: host, Params: params(r)}
 	if r.Via {
 		cfg.Pseudonym = b.engine.pseudonym(b.config)
 	}

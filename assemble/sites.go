@@ -111,6 +111,7 @@ func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Rou
 		Meter: b.engine.metrics.Route(v.Name, name, leads),
 		Log:   b.routeLog(&r.Settings),
 	}
+	target.Host, _ = hostOf(r)
 	target.Handler, target.Steps, err = b.chain(r, end)
 	return target, err
 }
@@ -158,7 +159,7 @@ func (b *builder) origin(r *config.Route) (end weir.Handler, leads string, err e
 	}
 	return upstream.NewMirror(end, shadow, upstream.Mirror{
 		Sample: r.Mirror.Sample, MaxBody: r.Mirror.MaxBody, Concurrent: r.Mirror.Concurrent,
-	}, b.deps()), leads, nil
+	}, nil, b.engine.o.Log), leads, nil
 }
 
 // split makes a handler that spreads over pools; it leads to all of them.

@@ -3,7 +3,6 @@ package assemble
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"weir"
 	"weir/config"
@@ -68,24 +67,24 @@ func (b *builder) upstream(name string) *config.Upstream {
 	return nil
 }
 
-// hostFor returns the Host that the route's servers see, as a template; "": the client's, or what their
-// transports say.
-func (b *builder) hostFor(r *config.Route) string {
-	if r.Host != "" && r.Host != config.HostServer {
-		return r.Host
+// hostOf returns whose word counts for the Host that the route's servers see, and the template of a route
+// that has its own; "": the client's.
+func hostOf(r *config.Route) (rule weir.HostRule, text string) {
+	switch r.Host {
+	case "":
+		return weir.HostAsUpstream, ""
+	case config.HostServer:
+		return weir.HostAsServer, ""
 	}
-	if p := b.g.pools[r.Proxy]; p != nil && !isConstant(p.config.Host) {
-		return p.config.Host
-	}
-	return ""
+	return weir.HostAsRoute, r.Host
 }
-
-// isConstant reports whether a template is the same for every exchange.
-func isConstant(text string) bool { return !strings.Contains(text, "{") }
 
 func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	by, err := template(c.HashBy)
 	if err != nil {
+		return upstream.Config{}, err
+	}
+	if _, err := forward.WithHost(nil, "", c.Host); err != nil {
 		return upstream.Config{}, err
 	}
 	cfg := upstream.Config{
@@ -123,15 +122,9 @@ func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Trans
 	}
 }
 
-// named returns t sending host as Host, where that is the same for all exchanges.
+// named returns t sending the Host that routes and upstream ask for; host has been found good.
 func named(t weir.Transport, ep *weir.Endpoint, host string) weir.Transport {
-	switch {
-	case host == config.HostServer:
-		host = ep.Name
-	case host == "" || !isConstant(host):
-		return t
-	}
-	if n, err := forward.ServerHost(t, host); err == nil {
+	if n, err := forward.WithHost(t, ep.Name, host); err == nil {
 		return n
 	}
 	return t

@@ -72,8 +72,8 @@ type Config struct {
 	Mode Mode
 	// Port adds X-Forwarded-Port where the mode writes X-Forwarded fields.
 	Port bool
-	// Host is what the server gets as Host: "" or "pass" for the client's, or a template. For the server's own
-	// address see [ServerHost].
+	// Host is what the route's servers get as Host: "" or "pass" for the client's, or a template. Whether that
+	// counts, or what an upstream or a server says, is the route's HostRule: see [WithHost].
 	Host   string
 	Params []string // names that a template may use besides weir.Placeholders: those of the route's pattern
 	// Pseudonym names this process in Via: a random token, at least 8 characters long, that tells nothing and

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -296,15 +297,49 @@ func (f *fakeTransport) RoundTrip(x *weir.Exchange) error { return f.ServeExchan
 func (*fakeTransport) Idle() int                          { return 7 }
 func (*fakeTransport) Close()                             {}
 
-func TestServerHost(t *testing.T) {
-	var f fakeTransport
-	tr, err := ServerHost(&f, "[::1]:8080")
-	if err != nil {
-		t.Fatal(err)
+func TestWithHost(t *testing.T) {
+	for _, tt := range []struct {
+		own, upstream string
+		rule          weir.HostRule
+		want          string
+	}{
+		{"10.0.0.1:80", "", weir.HostAsUpstream, "shop.test"},
+		{"10.0.0.1:80", "pass", weir.HostAsUpstream, "shop.test"},
+		{"10.0.0.1:80", "server", weir.HostAsUpstream, "10.0.0.1:80"},
+		{"unix:/run/a.sock", "server", weir.HostAsUpstream, "localhost"},
+		{"10.0.0.1:80", "[::1]:8080", weir.HostAsUpstream, "[::1]:8080"},
+		{"10.0.0.1:80", "{client.ip}.test", weir.HostAsUpstream, "192.0.2.1.test"},
+		{"10.0.0.1:80", "app.internal", weir.HostAsRoute, "shop.test"},
+		{"10.0.0.1:80", "app.internal", weir.HostAsServer, "10.0.0.1:80"},
+		{"10.0.0.1:80", "", weir.HostAsServer, "10.0.0.1:80"},
+	} {
+		var f fakeTransport
+		tr, err := WithHost(&f, tt.own, tt.upstream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := exchange("192.0.2.1")
+		x.Route = &weir.Route{Host: tt.rule}
+		if err := tr.RoundTrip(x); err != nil || f.host != tt.want || x.Request.Authority != "shop.test" || tr.Idle() != 7 {
+			t.Errorf("%+v: error %v, host %q, then %q", tt, err, f.host, x.Request.Authority)
+		}
+		x.Route = nil
+		if err := tr.RoundTrip(x); err != nil {
+			t.Errorf("without a route: %v", err)
+		}
 	}
-	x := exchange("192.0.2.1")
-	if err := tr.RoundTrip(x); err != nil || f.host != "[::1]:8080" || x.Request.Authority != "shop.test" || tr.Idle() != 7 {
-		t.Errorf("error %v, host %q, then %q", err, f.host, x.Request.Authority)
+}
+
+func TestHostOfPlaceholders(t *testing.T) {
+	for host, want := range map[string]weir.Cause{"a": weir.CauseNone, "a/b": weir.CauseRequestHost, "": weir.CauseRequestHost, "a b": weir.CauseRequestHost} {
+		x := exchange("192.0.2.1", "X-Tenant: "+host)
+		got := weir.CauseNone
+		if err := chain(t, BelieveConfig{}, Config{Host: "{header.x-tenant}"}, new(seen)).ServeExchange(x); err != nil {
+			got = weir.AsFault(err).Cause
+		}
+		if got != want {
+			t.Errorf("host %q: cause %q, want %q", host, got, want)
+		}
 	}
 }
 
@@ -347,8 +382,13 @@ func TestConfigErrors(t *testing.T) {
 			t.Errorf("%+v: error %v, want %q", tt.cfg, err, tt.want)
 		}
 	}
-	if _, err := ServerHost(new(fakeTransport), "a b"); err == nil {
-		t.Error(`host "a b" is accepted`)
+	for _, host := range []string{"a b", "{nothing}", "a/b"} {
+		if _, err := WithHost(new(fakeTransport), "", host); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("host %q", host)) {
+			t.Errorf("host %q: error %v", host, err)
+		}
+		if _, err := New(Config{Host: host}); err == nil {
+			t.Errorf("host %q is accepted", host)
+		}
 	}
 	if _, err := ParseMode("nginx"); err == nil || !strings.Contains(err.Error(), `"nginx"`) {
 		t.Errorf("mode nginx: error %v", err)

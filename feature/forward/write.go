@@ -30,8 +30,8 @@ func New(cfg Config) (weir.Middleware, error) {
 		return nil, err
 	}
 	if cfg.Host != "" && cfg.Host != "pass" {
-		if w.host, err = weir.ParseTemplate(cfg.Host, cfg.Params...); err != nil {
-			return nil, fmt.Errorf("host %q: %w", cfg.Host, err)
+		if w.host, err = parseHost(cfg.Host, cfg.Params); err != nil {
+			return nil, err
 		}
 	}
 	return func(next weir.Handler) weir.Handler {
@@ -67,7 +67,7 @@ func (w *writer) ServeExchange(x *weir.Exchange) error {
 	if w.host == nil {
 		return w.next.ServeExchange(x)
 	}
-	return w.serveAs(x)
+	return as(x, w.host.String(x), w.next.ServeExchange)
 }
 
 // A has is a set of the fields that a header holds already.
