@@ -30,18 +30,12 @@ type users struct {
 	known  map[[32]byte]bool // names with passwords that are right
 	stamp  fs.FileInfo
 
-	comparing sync.Mutex
-	nobody    []byte // a hash for names that do not exist, so that they take as long
+	comparing sync.Mutex // held while a password is compared
 }
 
 func readUsers(path string, log *slog.Logger) (*users, error) {
 	u := &users{path: path, log: log}
 	rand.Read(u.key[:])
-	nobody, err := bcrypt.GenerateFromPassword(u.key[:], bcrypt.DefaultCost)
-	if err != nil {
-		return nil, err
-	}
-	u.nobody = nobody
 	return u, u.read()
 }
 
@@ -102,14 +96,14 @@ func (u *users) admit(r *http.Request) bool {
 	u.mu.Lock()
 	u.refresh()
 	hash, exists := u.hashes[name]
+	if !exists {
+		hash = u.any() // so that it takes as long to say no
+	}
 	id := u.id(name, hash, password)
 	known := u.known[id]
 	u.mu.Unlock()
 	if known {
 		return true
-	}
-	if !exists {
-		hash = u.nobody
 	}
 	u.comparing.Lock()
 	defer u.comparing.Unlock()
@@ -120,6 +114,14 @@ func (u *users) admit(r *http.Request) bool {
 	defer u.mu.Unlock()
 	u.known[id] = true
 	return true
+}
+
+// any returns somebody's hash; u.mu is held.
+func (u *users) any() []byte {
+	for _, hash := range u.hashes {
+		return hash
+	}
+	return nil
 }
 
 // id stands for a name with a password and the hash that it was compared with: a new hash makes a new one.
