@@ -134,11 +134,14 @@ func TestManyLookAtOnce(t *testing.T) {
 		all.Go(func() {
 			x := request("GET", "a.test", []string{"/a/1", "/c/1", "/bbb", "/"}[i%4])
 			x.Client = netip.MustParseAddr("10.0.0.1")
-			x.Request.Header.Add("Cookie", "c=12")
+			if i%4 == 1 {
+				x.Request.Header.Add("Cookie", "c=12")
+			}
 			want := []string{"when", "cookie", "regexp", ""}[i%4]
 			for range 200 {
 				if target, err := r.Lookup(x); (err == nil) != (want != "") || err == nil && target.Name != want {
 					t.Errorf("%s leads to %v, %v", x.Request.Path, target, err)
+					return
 				}
 			}
 		})
