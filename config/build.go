@@ -49,8 +49,8 @@ func (l *loader) top(it item) {
 // collect finds everything that may be referred to.
 func (l *loader) collect() {
 	for _, it := range l.tops {
-		if len(it.labels) == 1 && slices.Contains(l.symbols.kinds(), it.name) && l.symbols.find(it.name, it.labels[0]) == nil {
-			l.symbols.all = append(l.symbols.all, &symbol{kind: it.name, name: it.labels[0], at: it.places[0]})
+		if len(it.labels) == 1 && slices.Contains(l.symbols.kinds(), it.name) {
+			l.symbols.add(&symbol{kind: it.name, name: it.labels[0], at: it.places[0]})
 		}
 	}
 	l.context = l.newContext()

@@ -196,15 +196,18 @@ func (l *loader) health(n *node, u *Upstream) {
 
 // anonymous returns the name of the upstream for an address that stands where an upstream may.
 func (l *loader) anonymous(address string, at hcl.Range) string {
-	for _, u := range l.config.Upstreams {
-		if u.Anonymous && u.Name == address {
-			return address
-		}
+	name := address
+	if l.symbols.find("upstream", name) != nil { // somebody has called an upstream so
+		name = "http://" + address
 	}
+	if l.addresses[name] {
+		return name
+	}
+	l.addresses[name] = true
 	c := l.schema.block("upstream")
-	u := l.upstreamOf(&node{schema: c, label: address, head: at})
+	u := l.upstreamOf(&node{schema: c, label: name, head: at})
 	u.Anonymous = true
 	u.Servers = []Server{{Pos: posOf(at), Address: address, Weight: 1}}
 	l.config.Upstreams = append(l.config.Upstreams, u)
-	return address
+	return name
 }

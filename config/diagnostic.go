@@ -57,22 +57,19 @@ func (d Diagnostics) HasErrors() bool {
 	return slices.ContainsFunc(d, func(d Diagnostic) bool { return d.Severity == Error })
 }
 
-// Error returns the first error's place and summary, and how many more there are.
+// Error returns the place and summary of the first error, or of the first diagnostic where there is no
+// error, and how many more errors there are.
 func (d Diagnostics) Error() string {
-	var first string
-	more := -1
-	for i := range d {
-		if d[i].Severity != Error {
-			continue
-		}
-		if more++; more == 0 {
-			first = d[i].String()
-		}
+	errs := d.errors()
+	switch {
+	case len(errs) > 1:
+		return fmt.Sprintf("%s (and %d more)", errs[0], len(errs)-1)
+	case len(errs) == 1:
+		return errs[0].String()
+	case len(d) > 0:
+		return d[0].String()
 	}
-	if more > 0 {
-		return fmt.Sprintf("%s (and %d more)", first, more)
-	}
-	return first
+	return ""
 }
 
 // Write writes them as a compiler does: place, severity and summary, the line with a mark below, what

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
@@ -144,8 +144,7 @@ func (r *reader) bare(e hcl.Expression) string {
 		return ""
 	}
 	s := string(e.Range().SliceBytes(r.sources[e.Range().Filename]))
-	word := regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*$`)
-	if !word.MatchString(s) || s == "true" || s == "false" || s == "null" || slices.Contains(r.symbols.kinds(), s) {
+	if !hclsyntax.ValidIdentifier(s) || s == "true" || s == "false" || s == "null" || slices.Contains(r.symbols.kinds(), s) {
 		return ""
 	}
 	return s

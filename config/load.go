@@ -40,6 +40,7 @@ func Parse(name string, src []byte) (*Config, Diagnostics) {
 		return nil, said
 	}
 	l.config.Files = append(l.config.Files, l.files...)
+	l.config.sources = l.sources
 	return l.config, said
 }
 
@@ -64,15 +65,16 @@ type loader struct {
 	tops   []item   // what stands at the top of the files
 	root   *node
 
-	policies map[string]*node
-	missing  Diagnostics // why the site at hand cannot be served, though nothing is wrong with itself
+	policies  map[string]*node
+	addresses map[string]bool // for which there is an anonymous upstream
+	missing   Diagnostics     // why the site at hand cannot be served, though nothing is wrong with itself
 }
 
 func newLoader() *loader {
 	schema := language()
 	r := &reader{schema: schema, symbols: &symbols{}, sources: map[string][]byte{}, quoter: newQuoter()}
 	r.context = r.newContext()
-	return &loader{policies: map[string]*node{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
+	return &loader{policies: map[string]*node{}, addresses: map[string]bool{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
 }
 
 // flush moves what was said of one part to all that was said.

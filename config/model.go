@@ -41,6 +41,8 @@ type Config struct {
 	BrokenFiles     []string // included files that cannot be read or parsed: nothing of them is in here
 	BrokenListeners []Broken
 	BrokenUpstreams []Broken
+
+	sources map[string][]byte // texts of the files
 }
 
 // A Broken is something that was left out because of an error.

@@ -14,7 +14,7 @@ const (
 
 // An Upstream is a named set of servers that can answer the same requests.
 type Upstream struct {
-	Name      string // an upstream that a route names by an address has that address as its name
+	Name      string // where a route names an address, that address
 	Anonymous bool   // it is one of those
 	Pos       Pos
 	Servers   []Server

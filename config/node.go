@@ -19,7 +19,8 @@ type node struct {
 	attrs  map[string]setting
 	tried  map[string]bool // attributes that are written, right or wrong
 	blocks []*node
-	broken bool // something in it was wrong
+	index  map[[2]string]*node // of blocks by name and label
+	broken bool                // something in it was wrong
 }
 
 // A setting is the value of one attribute that is written.

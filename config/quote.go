@@ -23,6 +23,16 @@ func newQuoter() quoter {
 	}
 }
 
+// Quote returns d with the line of the configuration that it is about, for diagnostics that are found later than in
+// Load.
+func (c *Config) Quote(d Diagnostic) Diagnostic {
+	if src, ok := c.sources[d.Pos.File]; ok && d.Line == "" && d.Pos.Line > 0 {
+		d.Line, d.Column = newQuoter().line(src, d.Pos.Line, d.Pos.Column)
+		d.Width = max(d.Width, 1)
+	}
+	return d
+}
+
 // secretName reports whether values of that name must not be shown.
 func (q quoter) secretName(name string) bool {
 	return q.named.MatchString(`"` + name + `" = ""`)

@@ -120,7 +120,7 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 		return
 	}
 	child := r.newNode(n, c, it, label)
-	if first := r.firstOf(n, c, label); first != nil {
+	if first := n.firstOf(c, label); first != nil {
 		r.uses(it)
 		r.report(child.head, in(n, "second "+describe(c, label)), "the first one is at "+posOf(first.head).String(), "")
 		return
@@ -132,7 +132,7 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 	}
 	r.read(it.body, child)
 	child.broken = r.list[before:].HasErrors()
-	n.blocks = append(n.blocks, child)
+	n.add(child)
 }
 
 // redefinedIn reports attributes that stand twice in a block itself.
@@ -182,16 +182,20 @@ func (r *reader) pattern(n *node, it item) {
 }
 
 // firstOf returns an earlier block that forbids another one c with that label.
-func (r *reader) firstOf(n *node, c *block, label string) *node {
+func (n *node) firstOf(c *block, label string) *node {
 	if c.repeat {
 		return nil
 	}
-	for _, b := range n.blocks {
-		if b.schema == c && b.label == label {
-			return b
-		}
+	return n.index[[2]string{c.name, label}]
+}
+
+// add puts a block into the one that it stands in.
+func (n *node) add(c *node) {
+	if n.index == nil {
+		n.index = map[[2]string]*node{}
 	}
-	return nil
+	n.index[[2]string{c.schema.name, c.label}] = c
+	n.blocks = append(n.blocks, c)
 }
 
 // label checks the labels of a block.

@@ -1,11 +1,11 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"weir/internal/spell"
@@ -19,17 +19,26 @@ type symbol struct {
 	broken     bool // it cannot be used: what needs it is broken, too
 }
 
-// symbols are all of them, in the order of the files.
-type symbols struct{ all []*symbol }
-
-func (s *symbols) find(kind, name string) *symbol {
-	for _, sym := range s.all {
-		if sym.kind == kind && sym.name == name {
-			return sym
-		}
-	}
-	return nil
+// symbols are all of them.
+type symbols struct {
+	all    []*symbol // in the order of the files
+	byName map[[2]string]*symbol
 }
+
+// add keeps a symbol; of two with one name the first one counts.
+func (s *symbols) add(sym *symbol) {
+	key := [2]string{sym.kind, sym.name}
+	if s.byName[key] != nil {
+		return
+	}
+	if s.byName == nil {
+		s.byName = map[[2]string]*symbol{}
+	}
+	s.byName[key] = sym
+	s.all = append(s.all, sym)
+}
+
+func (s *symbols) find(kind, name string) *symbol { return s.byName[[2]string{kind, name}] }
 
 func (s *symbols) names(kind string) []string {
 	var out []string
@@ -48,7 +57,7 @@ func (s *symbols) kinds() []string {
 
 // refName is a reference as it is written.
 func refName(kind, name string) string {
-	if regexp.MustCompile(`^[\pL_][\pL\pN_-]*$`).MatchString(name) {
+	if hclsyntax.ValidIdentifier(name) {
 		return kind + "." + name
 	}
 	return kind + "[" + quote(name) + "]"
