@@ -66,7 +66,9 @@ func (a *api) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
-	answer(w, http.StatusOK, a.engine.Status())
+	s := a.engine.Status()
+	s.Listeners, s.Sites, s.Upstreams, s.Logs = list(s.Listeners), list(s.Sites), list(s.Upstreams), list(s.Logs)
+	answer(w, http.StatusOK, s)
 }
 
 func (a *api) failures(w http.ResponseWriter, _ *http.Request) {

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"path/filepath"
 	"testing"
 
 	"weir"
@@ -88,4 +89,19 @@ func BenchmarkLine(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkAccessLogToFile(b *testing.B) {
+	l, err := NewAccessLog(LogConfig{Name: "access", To: filepath.Join(b.TempDir(), "access.log")}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	b.RunParallel(func(pb *testing.PB) {
+		x := exchange()
+		for pb.Next() {
+			l.Observe(x)
+		}
+	})
+	b.ReportMetric(float64(l.Dropped())/float64(b.N), "dropped/op")
 }

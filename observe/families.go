@@ -118,8 +118,7 @@ func writeUpstreams(e *exposition, all []UpstreamStatus) {
 	each("weir_server_active_exchanges", "gauge", "Exchanges under way on the server.", func(s *ServerStatus) float64 { return float64(s.Active) })
 	each("weir_server_idle_connections", "gauge", "Kept connections to the server.", func(s *ServerStatus) float64 { return float64(s.Idle) })
 	each("weir_server_latency_seconds", "gauge", "Moving average of the time to the first byte.", func(s *ServerStatus) float64 { return s.Latency })
-	each("weir_server_requests_total", "counter", "Attempts at the server.", func(s *ServerStatus) float64 { return float64(s.Requests) })
-	each("weir_server_failures_total", "counter", "Attempts at the server without a proper answer.", func(s *ServerStatus) float64 { return float64(s.Failures) })
+	each("weir_server_ejections_total", "counter", "How often the server was taken out for a while because of its answers.", func(s *ServerStatus) float64 { return float64(s.Ejections) })
 }
 
 // writeLogs writes the sums by name: a log whose settings have changed exists twice for a while.

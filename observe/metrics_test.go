@@ -285,7 +285,7 @@ func TestStatusIsExposed(t *testing.T) {
 		Listeners: []ListenerStatus{{Name: "http", Address: ":80", Open: 2, Accepted: 10, Refused: 1}, {Name: "http", Address: ":80", Draining: true}},
 		Sites:     []SiteStatus{{State: SiteOK}, {State: SiteBroken}, {State: SiteOK}},
 		Upstreams: []UpstreamStatus{{Name: "shop", Queued: 4, Servers: []ServerStatus{
-			{Name: "a", Address: "192.0.2.1:80", Health: Healthy, Active: 1, Idle: 2, Latency: 0.25, Requests: 7, Failures: 2},
+			{Name: "a", Address: "192.0.2.1:80", Health: Healthy, Active: 1, Idle: 2, Latency: 0.25, Ejections: 2},
 			{Name: "a", Address: "192.0.2.2:80", Health: Ejected},
 			{Name: "a", Address: "192.0.2.2:80", Health: Leaving},
 		}}},
@@ -310,8 +310,7 @@ func TestStatusIsExposed(t *testing.T) {
 		"weir_server_active_exchanges|shop|a|192.0.2.1:80": 1,
 		"weir_server_idle_connections|shop|a|192.0.2.1:80": 2,
 		"weir_server_latency_seconds|shop|a|192.0.2.1:80":  0.25,
-		"weir_server_requests_total|shop|a|192.0.2.1:80":   7,
-		"weir_server_failures_total|shop|a|192.0.2.1:80":   2,
+		"weir_server_ejections_total|shop|a|192.0.2.1:80":  2,
 		"weir_log_lines_total|access":                      7,
 		"weir_log_dropped_lines_total|access":              2,
 	})

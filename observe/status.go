@@ -77,26 +77,25 @@ type UpstreamStatus struct {
 	Name    string         `json:"name"`
 	Balance string         `json:"balance"`
 	Queued  int64          `json:"queued"`          // exchanges that wait for room now
-	Retries uint64         `json:"retries"`         // since the start
 	Error   string         `json:"error,omitempty"` // of the resolver, where names are asked for
 	Servers []ServerStatus `json:"servers"`
 }
 
 // A ServerStatus is one server of an upstream.
 type ServerStatus struct {
-	Name     string    `json:"name"`
-	Address  string    `json:"address"`
-	Weight   int       `json:"weight"`
-	Backup   bool      `json:"backup,omitempty"`
-	Health   Health    `json:"health"`
-	Reason   string    `json:"reason,omitempty"` // why it is not healthy, or the last check's answer
-	Since    time.Time `json:"since,omitzero"`   // Health has been so
-	Until    time.Time `json:"until,omitzero"`   // an ejection ends
-	Active   int64     `json:"active"`           // exchanges under way
-	Idle     int       `json:"idle"`             // kept connections
-	Latency  float64   `json:"latency"`          // seconds to the first byte, moving average; 0: not known
-	Requests uint64    `json:"requests"`         // asked since it is known
-	Failures uint64    `json:"failures"`         // of these, without a proper answer
+	Name      string    `json:"name"`
+	Address   string    `json:"address"`
+	Weight    int       `json:"weight"`
+	Backup    bool      `json:"backup,omitempty"`
+	Health    Health    `json:"health"`
+	Reason    string    `json:"reason,omitempty"` // why it is not healthy, or the last check's answer
+	Since     time.Time `json:"since,omitzero"`   // Health has been so
+	Until     time.Time `json:"until,omitzero"`   // an ejection ends
+	Active    int64     `json:"active"`           // exchanges under way
+	Idle      int       `json:"idle"`             // kept connections
+	Latency   float64   `json:"latency"`          // seconds to the first byte, moving average; 0: not known
+	Checked   time.Time `json:"checked,omitzero"` // end of the last active check
+	Ejections int       `json:"ejections"`        // since it was added
 }
 
 // A Health is whether a server is asked.
