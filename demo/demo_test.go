@@ -217,7 +217,7 @@ func TestFreeAddress(t *testing.T) {
 
 func TestGuide(t *testing.T) {
 	got := Guide("127.0.0.1:81", "127.0.0.1:82", "/tmp/weir.hcl")
-	for _, want := range []string{"http://127.0.0.1:81/ ", "http://127.0.0.1:82/ ", "explain -c /tmp/weir.hcl http://127.0.0.1:81/api/echo"} {
+	for _, want := range []string{"http://127.0.0.1:81/ ", "http://127.0.0.1:82/ ", "explain --admin 127.0.0.1:82 http://127.0.0.1:81/api/echo", "/tmp/weir.hcl "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the guide lacks %q:\n%s", want, got)
 		}

@@ -19,7 +19,10 @@ upstream "shop" {
     path     = "/healthz"
     interval = "1s"
   }
-  outlier { errors = 3 }
+  outlier {
+    errors = 3
+    eject  = "5s"
+  }
 }
 
 upstream "api" {

@@ -34,7 +34,4 @@ site "*" {
       }
     }
   }
-
-  # A page to see without breaking anything.
-  respond "/gone" { status = 404 }
 }

@@ -42,7 +42,6 @@ var requests = []struct {
 	{file: "complete.hcl", target: "/a", header: []string{"Host: shop.example.com"}, status: 200, want: "GET shop.example.com /a\n"},
 	{file: "demo.hcl", target: "/api/x", status: 200, want: "/api/x"},
 	{file: "demo.hcl", target: "/teapot", status: 418, want: "you are 127.0.0.1"},
-	{file: "error-pages.hcl", target: "/gone", status: 404, want: "There is no such page"},
 	{file: "error-pages.hcl", target: "/status/404", status: 404, want: "There is no such page"},
 	{file: "error-pages.hcl", target: "/status/cut", status: 502, want: "Sorry, we cannot answer just now"},
 	{file: "error-pages.hcl", target: "/api/status/cut", status: 502, want: `{"error": "502"}`},

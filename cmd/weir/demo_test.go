@@ -39,7 +39,7 @@ func TestDemo(t *testing.T) {
 	}
 	demoStreams(t, site)
 	demoFailures(t, site)
-	for path, want := range map[string]string{"/healthz": "", "/status": `"shop-2"`, "/metrics": "# TYPE weir_"} {
+	for path, want := range map[string]string{"/healthz": "", "/status": `"name": "shop"`, "/metrics": "# TYPE weir_"} {
 		if got := get(t, admin+path); !strings.Contains(got, want) {
 			t.Errorf("admin %s: %.200q, want %q", path, got, want)
 		}
@@ -47,6 +47,10 @@ func TestDemo(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "weir", "explain", "-c", file, site+"/api/echo").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "/api/*") {
 		t.Errorf("explain: %v\n%s", err, out)
+	}
+	out, err = exec.CommandContext(t.Context(), "weir", "explain", "--admin", strings.TrimPrefix(admin, "http://"), site+"/").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "upstream  shop, round-robin") {
+		t.Errorf("explain by the running one: %v\n%s", err, out)
 	}
 	if out, err := exec.CommandContext(t.Context(), "weir", "check", file).CombinedOutput(); err != nil {
 		t.Errorf("check: %v\n%s", err, out)

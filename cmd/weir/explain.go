@@ -1,20 +1,26 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"weir"
+	"weir/admin"
 	"weir/assemble"
 	"weir/config"
 )
 
 type explainFlags struct {
 	method, client, listener string
+	admin                    string
 	header                   []string
 	json                     bool
 }
@@ -28,12 +34,14 @@ func (c *cli) explainCommand() *cobra.Command {
 and site take it, which route wins and why each other one lost, what the chain does,
 which upstream would be asked and what it would get to see.
 
-The configuration need not be running, and no server need be there. The exit code
-is 0 also where the answer would be a failure, and 1 where the configuration has
-errors that leave nothing to explain.`,
+The configuration need not be running, and no server need be there; with --admin a
+running weir is asked, which knows how its servers are. The exit code is 0 also where
+the answer would be a failure, and 1 where the configuration has errors that leave
+nothing to explain.`,
 		Example: `  weir explain http://localhost:8080/some/path
   weir explain -c weir.hcl -X POST -H 'X-Api-Key: 1' http://shop.example.com/api/orders
-  weir explain --client 192.0.2.7 --json http://shop.example.com/admin`,
+  weir explain --client 192.0.2.7 --json http://shop.example.com/admin
+  weir explain --admin 127.0.0.1:9180 http://localhost:8080/`,
 		Args: oneArgument("a URL", true),
 	}
 	file := configFlag(cmd)
@@ -42,13 +50,26 @@ errors that leave nothing to explain.`,
 	flags.StringArrayVarP(&f.header, "header", "H", nil, "header `field` as 'Name: value'; may be repeated; Host is the one that routes")
 	flags.StringVar(&f.client, "client", "127.0.0.1", "`address` of the client")
 	flags.StringVar(&f.listener, "listener", "", "`name` of the listener (default: the one with the URL's port, else the first)")
+	flags.StringVar(&f.admin, "admin", "", "ask the running weir with this admin `address`, or unix:/path")
 	flags.BoolVar(&f.json, "json", false, "write JSON")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		q, err := f.request(args[0])
 		if err != nil {
 			return err
 		}
-		return c.explain(file(), q, f.json)
+		var e *assemble.Explanation
+		switch {
+		case f.admin == "":
+			e, err = c.explainFile(file(), q)
+		case f.listener != "" || cmd.Flags().Changed("config"):
+			return errors.New("--admin asks a running weir, which has its own configuration and listeners: leave out --config and --listener")
+		default:
+			e, err = explainLive(cmd.Context(), f.admin, q)
+		}
+		if err != nil {
+			return err
+		}
+		return failed(c.writeExplanation(e, f.json))
 	}
 	return cmd
 }
@@ -71,25 +92,52 @@ func (f *explainFlags) request(url string) (assemble.Request, error) {
 	return q, nil
 }
 
-func (c *cli) explain(file string, q assemble.Request, asJSON bool) error {
+func (c *cli) explainFile(file string, q assemble.Request) (*assemble.Explanation, error) {
 	cfg, found := config.Load(file)
 	if found.HasErrors() { // of warnings `weir check` speaks
 		if err := found.Write(c.err, c.errColor); err != nil {
-			return failed(err)
+			return nil, failed(err)
 		}
 	}
 	if cfg == nil {
-		return exit{code: exitConfig}
+		return nil, exit{code: exitConfig}
 	}
-	e, err := assemble.Explain(cfg, q)
+	return assemble.Explain(cfg, q)
+}
+
+// explainLive asks the weir with that admin address.
+func explainLive(ctx context.Context, address string, q assemble.Request) (*assemble.Explanation, error) {
+	r := admin.ExplainRequest{Method: q.Method, URL: q.URL, Client: q.Client.String(), Header: http.Header{}}
+	for _, f := range q.Header {
+		r.Header.Add(f.Name, f.Value)
+	}
+	body, err := json.Marshal(r)
 	if err != nil {
-		return err
+		return nil, failed(err)
 	}
+	status, text, err := askAdmin(ctx, address, "/explain", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		assemble.Explanation
+		Error string `json:"error"`
+	}
+	switch err := json.Unmarshal(text, &out); {
+	case err != nil:
+		return nil, failed(fmt.Errorf("the admin address answers with status %d and %q", status, text))
+	case out.Error != "":
+		return nil, errors.New(out.Error)
+	}
+	return &out.Explanation, nil
+}
+
+func (c *cli) writeExplanation(e *assemble.Explanation, asJSON bool) error {
 	if !asJSON {
-		return failed(e.Write(c.out, c.outColor))
+		return e.Write(c.out, c.outColor)
 	}
 	enc := json.NewEncoder(c.out)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return failed(enc.Encode(e))
+	return enc.Encode(e)
 }

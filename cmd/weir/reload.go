@@ -5,12 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,42 +77,12 @@ func adminOf(file string) string {
 	return cfg.Admin.Listen
 }
 
-const reloadPatience = time.Minute
-
 func (c *cli) reload(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
-	defer cancel()
-	client, url := adminClient(address)
-	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/reload", nil)
+	status, text, err := askAdmin(ctx, address, "/reload", nil)
 	if err != nil {
-		return fmt.Errorf("--admin %q: not an address", address)
+		return err
 	}
-	answer, err := client.Do(req)
-	if err != nil {
-		return failed(fmt.Errorf("no weir answers at %s: %w", address, errors.Unwrap(err)))
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return failed(fmt.Errorf("%s: %w", address, err))
-	}
-	return c.report(answer.StatusCode, text)
-}
-
-// adminClient returns a client for the admin address and the beginning of its URLs.
-func adminClient(address string) (*http.Client, string) {
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok {
-		if strings.HasPrefix(address, ":") {
-			address = "127.0.0.1" + address
-		}
-		return &http.Client{}, "http://" + address
-	}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
-	}
-	return &http.Client{Transport: &http.Transport{DialContext: dial}}, "http://localhost"
+	return c.report(status, text)
 }
 
 // A reloaded is what the admin address says of a reload.

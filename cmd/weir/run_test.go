@@ -32,25 +32,38 @@ type running struct {
 // launch starts weir with these arguments.
 func launch(t *testing.T, env []string, args ...string) *running {
 	t.Helper()
-	r := &running{Cmd: exec.CommandContext(t.Context(), "weir", args...), lines: make(chan string, 1000)}
+	r := &running{Cmd: exec.CommandContext(t.Context(), "weir", args...)}
 	r.Env = append(os.Environ(), env...)
-	out, w := io.Pipe()
-	r.Stdout, r.Stderr = w, w
+	r.launch(t)
+	return r
+}
+
+// launch starts the command; what it says is collected, but for what goes elsewhere already.
+func (r *running) launch(t *testing.T) {
+	t.Helper()
+	out, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.lines, r.Stderr = make(chan string, 10000), w
+	if r.Stdout == nil {
+		r.Stdout = w
+	}
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
+	w.Close()
 	go r.listen(out)
 	t.Cleanup(func() {
 		r.Process.Kill()
 		r.Wait()
-		w.Close()
+		out.Close()
 		if t.Failed() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			t.Logf("weir said:\n%s", r.said.String())
 		}
 	})
-	return r
 }
 
 func (r *running) listen(out io.Reader) {

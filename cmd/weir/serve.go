@@ -171,7 +171,7 @@ func (p *process) reload(ctx context.Context) (config.Diagnostics, error) {
 
 // watch asks for a reload when a file of the configuration changes, if that is wanted here or there.
 func (p *process) watch(ctx context.Context, always bool) {
-	var w watch
+	w := watch{since: p.source.firstRead()}
 	w.run(ctx, func() []string {
 		paths, asked := p.source.watched()
 		if !always && !asked {

@@ -28,29 +28,35 @@ func (a stamp) same(b stamp) bool {
 	return os.SameFile(a.info, b.info) && a.info.ModTime().Equal(b.info.ModTime()) && a.info.Size() == b.info.Size()
 }
 
+// after reports whether the file was changed after t.
+func (a stamp) after(t time.Time) bool {
+	return a.info != nil && a.info.ModTime().After(t.Add(-clockStep))
+}
+
 // A watch finds out that files have changed. It looks at them each second, which costs next to nothing and works on
 // every file system; a change is reported one look later, when the editor is done with it.
 type watch struct {
+	since   time.Time // when the files were read: what changed between that and the first look counts
 	seen    map[string]stamp
 	pending bool
 }
 
+// clockStep is how much the clock of file systems may lag behind.
+const clockStep = 10 * time.Millisecond
+
 // changed looks at paths and reports whether they, or which they are, changed and have rested since.
 func (w *watch) changed(paths []string) bool {
 	now := make(map[string]stamp, len(paths))
-	moved := false
+	moved, first := false, w.seen == nil
 	for _, p := range paths {
 		now[p] = look(p)
-		if before, known := w.seen[p]; known && !before.same(now[p]) {
+		before, known := w.seen[p]
+		if known && !before.same(now[p]) || first && now[p].after(w.since) {
 			moved = true
 		}
 	}
-	first := w.seen == nil
 	w.seen = now
-	switch {
-	case first:
-		return false
-	case moved:
+	if moved {
 		w.pending = true
 		return false
 	}

@@ -21,7 +21,7 @@ func TestWatch(t *testing.T) {
 	write("one", time.Hour)
 	os.Symlink("nowhere", link)
 	paths := []string{file, link}
-	var w watch
+	w := watch{since: time.Now()}
 	look := func(what string, want bool) {
 		t.Helper()
 		if got := w.changed(paths); got != want {
@@ -49,4 +49,11 @@ func TestWatch(t *testing.T) {
 	paths = append(paths, filepath.Join(dir, "more"))
 	look("one more to look at", false)
 	look("one more, at rest", false)
+
+	// A change that came between reading the file and the first look at it.
+	write("just now", 0)
+	w = watch{since: time.Now()}
+	look("the first look at a file that has just been written", false)
+	look("the second", true)
+	look("the third", false)
 }

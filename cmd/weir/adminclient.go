@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const adminPatience = time.Minute
+
+// askAdmin posts body to a path at the admin address of a running weir.
+func askAdmin(ctx context.Context, address, path string, body io.Reader) (status int, text []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+	defer cancel()
+	client, url := adminClient(address)
+	defer client.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, body)
+	if err != nil {
+		return 0, nil, fmt.Errorf("--admin %q: not an address", address)
+	}
+	answer, err := client.Do(req)
+	if err != nil {
+		return 0, nil, failed(fmt.Errorf("no weir answers at %s: %w", address, errors.Unwrap(err)))
+	}
+	defer answer.Body.Close()
+	text, err = io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, nil, failed(fmt.Errorf("%s: %w", address, err))
+	}
+	return answer.StatusCode, text, nil
+}
+
+// adminClient returns a client for the admin address and the beginning of its URLs.
+func adminClient(address string) (*http.Client, string) {
+	transport := &http.Transport{}
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		if strings.HasPrefix(address, ":") {
+			address = "127.0.0.1" + address
+		}
+		return &http.Client{Transport: transport}, "http://" + address
+	}
+	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	return &http.Client{Transport: transport}, "http://localhost"
+}

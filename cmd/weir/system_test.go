@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// fields returns the words of the line of a process's file in /proc that begins with name.
+func (r *running) fields(t *testing.T, file, name string) []string {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", r.Process.Pid, file))
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strings.Fields(rest)
+		}
+	}
+	t.Fatalf("%s has no line %q:\n%s", file, name, b)
+	return nil
+}
+
+func TestFilesAreRaised(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "weir.hcl")
+	write(t, file, says("one"))
+	r := &running{Cmd: exec.CommandContext(t.Context(), "sh", "-c", `ulimit -S -n 200; exec weir run -c "$0"`, file)}
+	r.launch(t)
+	get(t, r.url(t))
+	limit := r.fields(t, "limits", "Max open files")
+	if limit[0] != limit[1] {
+		t.Errorf("the soft limit is %s, the hard one %s", limit[0], limit[1])
+	}
+}
+
+func TestUserIsLeft(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	file := filepath.Join(t.TempDir(), "weir.hcl")
+	write(t, file, `user = "nobody"`+says("one"))
+	r := launch(t, nil, "run", "-c", file)
+	get(t, r.url(t))
+	for _, id := range r.fields(t, "status", "Uid:") {
+		if id == "0" {
+			t.Errorf("still root: %s", r.fields(t, "status", "Uid:"))
+		}
+	}
+}
+
+func TestSocketsOfTheServiceManager(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	socket, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	file := filepath.Join(t.TempDir(), "weir.hcl")
+	write(t, file, strings.Replace(says("one"), "127.0.0.1:0", ":80", 1))
+	r := &running{Cmd: exec.CommandContext(t.Context(), "sh", "-c", `LISTEN_PID=$$ exec weir run -c "$0"`, file)}
+	r.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_FDNAMES=http")
+	r.ExtraFiles = []*os.File{socket}
+	r.launch(t)
+	r.await(t, "listening .*inherited=true")
+	if got := get(t, "http://"+l.Addr().String()); got != "one" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Who reads the log may go; weir stays.
+func TestLogReaderGoes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "weir.hcl")
+	write(t, file, says("one")+"log \"access\" { to = \"stdout\" }\n")
+	r := &running{Cmd: exec.CommandContext(t.Context(), "weir", "run", "-c", file)}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Stdout = writer
+	r.launch(t)
+	writer.Close()
+	url := r.url(t)
+	get(t, url)
+	if _, err := io.ReadFull(reader, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	for range 3 {
+		get(t, url)
+		r.signal(t, syscall.SIGUSR1) // has what is buffered written
+		r.await(t, "log files opened again")
+	}
+	if got := get(t, url); got != "one" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestReloadByPID(t *testing.T) {
+	r := run(t, says("one"))
+	url := r.url(t)
+	get(t, url)
+	write(t, r.file, says("two"))
+	if out, err := exec.CommandContext(t.Context(), "weir", "reload", "--pid", fmt.Sprint(r.Process.Pid)).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	r.await(t, "reloaded")
+	if got := get(t, url); got != "two" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestMemoryIsTuned(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	defer func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+		runtime.GC()
+	}()
+	t.Setenv("GOGC", "")
+	tuneMemory(log)
+	if got := debug.SetGCPercent(100); got != gcPercent {
+		t.Errorf("GOGC is %d, want %d", got, gcPercent)
+	}
+	t.Setenv("GOGC", "50")
+	tuneMemory(log)
+	if got := debug.SetGCPercent(100); got != 100 {
+		t.Errorf("GOGC is %d although the environment says something", got)
+	}
+}
