@@ -13,3 +13,17 @@ func (id FieldID) Reserved() string {
 	}
 	return ""
 }
+
+// Absent returns why Request.Header never holds a field of that name, so that asking for it is a mistake, and
+// "" where it may: a protocol keeps these to itself, or puts what they say into another part of Request.
+func (id FieldID) Absent() string {
+	switch id {
+	case FieldTrailer:
+		return ""
+	case FieldProxyAuthorization:
+		return "it is for the proxy alone, and weir asks nobody for it"
+	case FieldHost:
+		return "the host is no field here"
+	}
+	return id.Reserved()
+}

@@ -99,25 +99,16 @@ func checkArgument(p *placeholder, name string) error {
 	if name == "" {
 		return fmt.Errorf("placeholder %q lacks a name: write %q", "{"+strings.TrimSuffix(p.prefix(), ".")+"}", "{"+p.Name+"}")
 	}
-	if reason, gone := goneFields[strings.ToLower(name)]; gone && p.Name == "header.NAME" {
+	if reason := Identify(name).Absent(); reason != "" && p.Name == "header.NAME" {
+		if Identify(name) == FieldHost {
+			reason += `, write "{host}" or "{authority}"`
+		}
 		return fmt.Errorf("placeholder %q is always empty: %s", "{header."+name+"}", reason)
 	}
 	if strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '{' }) >= 0 {
 		return fmt.Errorf("placeholder %q: a name holds no blanks and no braces", "{"+p.prefix()+name+"}")
 	}
 	return nil
-}
-
-// goneFields are the fields that a protocol takes out of Request.Header.
-var goneFields = map[string]string{
-	"host":              `write "{host}" or "{authority}"`,
-	"content-length":    "it concerns one connection only",
-	"connection":        "it concerns one connection only",
-	"keep-alive":        "it concerns one connection only",
-	"proxy-connection":  "it concerns one connection only",
-	"te":                "it concerns one connection only",
-	"transfer-encoding": "it concerns one connection only",
-	"upgrade":           "it concerns one connection only",
 }
 
 func unknownPlaceholder(name string, params []string) error {

@@ -195,7 +195,7 @@ func TestTemplateErrors(t *testing.T) {
 		{"{header.}", `placeholder "{header}" lacks a name: write "{header.NAME}"`},
 		{"{header}", `placeholder "{header}" lacks a name: write "{header.NAME}"`},
 		{"{cookie.a b}", `placeholder "{cookie.a b}": a name holds no blanks and no braces`},
-		{"{header.Host}", `placeholder "{header.Host}" is always empty: write "{host}" or "{authority}"`},
+		{"{header.Host}", `placeholder "{header.Host}" is always empty: the host is no field here, write "{host}" or "{authority}"`},
 		{"{header.te}", `placeholder "{header.te}" is always empty: it concerns one connection only`},
 		{"{env.HOME}", `placeholder "{env.HOME}" is not known: write ${env("HOME")}, which is filled in when the file is read`},
 	} {
@@ -203,6 +203,22 @@ func TestTemplateErrors(t *testing.T) {
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%q: %v\nwant %s", c.text, err, c.want)
 		}
+	}
+}
+
+func TestTemplateAppendEscaped(t *testing.T) {
+	x := anExchange()
+	var names []string
+	escape := func(dst []byte, name, value string) []byte {
+		names = append(names, name)
+		return append(append(append(dst, '<'), value...), '>')
+	}
+	got := parse(t, "<{method}{status}{query.q}{id}", "id").AppendEscaped([]byte("before "), x, escape)
+	if want := "before <<POST><503><red shoes><77>"; string(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := strings.Join(names, " "); got != "method status query.q id" {
+		t.Errorf("escape is told of %s", got)
 	}
 }
 

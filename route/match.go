@@ -64,23 +64,14 @@ func newMatcher(what string, m Match) (matcher, error) {
 	if what == "header" {
 		out.id = weir.Identify(m.Name)
 		out.Name = strings.ToLower(m.Name)
-		if reason, gone := goneFields[out.Name]; gone {
-			return matcher{}, fmt.Errorf("header %q: %s", m.Name, reason)
+		switch reason := out.id.Absent(); {
+		case out.id == weir.FieldHost:
+			return matcher{}, fmt.Errorf("header %q: the host is matched by the site's hosts", m.Name)
+		case reason != "":
+			return matcher{}, fmt.Errorf("header %q can't be matched: %s", m.Name, reason)
 		}
 	}
 	return out, nil
-}
-
-// goneFields are the fields that routing can't see, because they are not part of weir.Request.Header.
-var goneFields = map[string]string{
-	"host":              "the host is matched by the site's hosts",
-	"content-length":    "concerns one connection only and can't be matched",
-	"connection":        "concerns one connection only and can't be matched",
-	"keep-alive":        "concerns one connection only and can't be matched",
-	"proxy-connection":  "concerns one connection only and can't be matched",
-	"te":                "concerns one connection only and can't be matched",
-	"transfer-encoding": "concerns one connection only and can't be matched",
-	"upgrade":           "concerns one connection only and can't be matched",
 }
 
 // A finding is what became of one matcher or expression.

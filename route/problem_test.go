@@ -93,11 +93,13 @@ error: site "a": route "about/*": "about" is not one of the site's hosts (a.test
 			{Pattern: "/2", Methods: []string{"G T"}},
 			{Pattern: "/3", Header: []Match{{Name: "x", Kind: Regexp, Value: "("}}},
 			{Pattern: "/4", Header: []Match{{Name: "Host", Value: "x"}}},
+			{Pattern: "/4", Header: []Match{{Name: "te", Value: "x"}}},
 			{Pattern: "/5/", Query: []Match{{}}, Cookie: []Match{{}}, Methods: []string{""}},
 		}}}, `error: site "a": route "/1": method "get": methods are compared with regard to case, write "GET"
 error: site "a": route "/2": method "G T" is not a method
 error: site "a": route "/3": header "x": regular expression: missing closing ) in "("
 error: site "a": route "/4": header "Host": the host is matched by the site's hosts
+error: site "a": route "/4": header "te" can't be matched: it concerns one connection only
 error: site "a": route "/5/": method "" is not a method
 error: site "a": route "/5/": query condition without a name
 error: site "a": route "/5/": cookie condition without a name`},
