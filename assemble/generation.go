@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -95,13 +96,15 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	return b.g, b.diags
 }
 
-func (b *builder) say(d config.Diagnostic) { b.diags = append(b.diags, d) }
+func (b *builder) say(d config.Diagnostic) config.Diagnostic {
+	d = b.config.Quote(d)
+	b.diags = append(b.diags, d)
+	return d
+}
 
 // complain records an error at pos.
 func (b *builder) complain(pos config.Pos, text string) config.Diagnostic {
-	d := config.Diagnostic{Severity: config.Error, Pos: pos, Summary: text}
-	b.say(d)
-	return d
+	return b.say(config.Diagnostic{Severity: config.Error, Pos: pos, Summary: text})
 }
 
 // chooseSites takes the sites of the configuration, and in place of broken ones the versions of prev.
@@ -201,22 +204,18 @@ func (e *placedError) Error() string { return e.err.Error() }
 
 // blame breaks the sites that problems call wrong, and reports whether there are any.
 func (b *builder) blame(problems []route.Problem) bool {
-	found := false
+	wrong := map[string]config.Diagnostics{}
 	for _, p := range problems {
-		if p.Severity != route.Error {
-			continue
-		}
-		for i, v := range b.g.sites {
-			if v.Name == p.Site && v.state != observe.SiteBroken {
-				d := diagnosticOf(p)
-				b.say(d)
-				b.g.sites[i] = b.lastGood(v, append(v.why, d))
-				found = true
-				break
-			}
+		if p.Severity == route.Error {
+			wrong[p.Site] = append(wrong[p.Site], b.say(diagnosticOf(p)))
 		}
 	}
-	return found
+	for i, v := range b.g.sites {
+		if why := wrong[v.Name]; why != nil && v.state != observe.SiteBroken {
+			b.g.sites[i] = b.lastGood(v, append(v.why, why...))
+		}
+	}
+	return len(wrong) > 0
 }
 
 func (b *builder) sayProblem(p route.Problem) {
@@ -226,7 +225,7 @@ func (b *builder) sayProblem(p route.Problem) {
 }
 
 func diagnosticOf(p route.Problem) config.Diagnostic {
-	d := config.Diagnostic{Severity: config.Warning, Summary: p.Text}
+	d := config.Diagnostic{Severity: config.Warning, Summary: fmt.Sprintf("site %q: %s", p.Site, p.Text)}
 	if p.Severity == route.Error {
 		d.Severity = config.Error
 	}
