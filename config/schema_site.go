@@ -126,7 +126,7 @@ func errorsBlock() *block {
 			doc: "The page for a status or a class of them; that for the status wins.",
 			attrs: []attr{
 				{name: "file", kind: text, doc: "A file, relative to the folder of the configuration file."},
-				{name: "body", kind: template, doc: "The text itself, where there is no file."},
+				{name: "body", kind: text, doc: "The text itself, where there is no file. Here and in files placeholders such as {status}, {status.text} and {request.id} are filled in, escaped; other braces stay as they are."},
 				{name: "type", kind: text, defDoc: "by the file's name", example: `"text/html; charset=utf-8"`, doc: "The media type."},
 			},
 		}},
