@@ -41,6 +41,29 @@
 //     servers that drop parameters, as servlet containers do, let a route "~ ;" refuse them. "/..;/" is refused.
 //   - Case matters. Before servers for which it does not, write "~ (?i)^/admin(/|$)".
 //
+// # Expressions
+//
+// A route's condition When is an expression in CEL (the Common Expression Language) over one request. It sees
+//
+//	request.method  request.scheme  request.host  request.path    texts; the path is in normal form
+//	request.header  request.query   request.cookie                maps from names to first values
+//	client.ip                                                     a text, "" where there is none
+//	header("x")  query("x")  cookie("x")                          the value, "" where there is none
+//	cidr(client.ip, "10.0.0.0/8")                                 whether the address is in the network,
+//	                                                              or in one of a list of networks
+//
+// and CEL's standard functions and those on texts: startsWith, endsWith, contains, matches (RE2), size,
+// lowerAscii, split, ... request.header["x"] without such a field is an error, and an expression that ends
+// in an error does not hold; neither does its opposite.
+//
+// The work for one request is bounded, by 100,000 of CEL's units of cost, of which one is about a comparison or the
+// look at ten bytes. Where the compiler can tell that no request exceeds that, nothing is counted; that is so
+// unless an expression goes through a whole map or applies a long regular expression. A request that does
+// exceed it is refused with weir.CauseExpression: to let the condition fail would let a client escape
+// it by sending more.
+//
+// # Smaller rules
+//
 // A method GET takes HEAD as well (RFC 9110, section 9.3.2), if no narrower route does. OPTIONS * goes to the
 // site's routes for "/*" (or a regular expression that plainly matches every path), as they alone speak for
 // the whole server, and nowhere else.

@@ -18,28 +18,13 @@ import (
 	"weir"
 )
 
-// A when is an expression in CEL (Common Expression Language) over one request, compiled once. It sees
-//
-//	request.method  request.scheme  request.host  request.path    strings; the path is in normal form
-//	request.header  request.query   request.cookie                maps from names to first values
-//	client.ip                                                     a string, "" where there is none
-//	header("x")  query("x")  cookie("x")                          the value, "" where there is none
-//	cidr(client.ip, "10.0.0.0/8")                                 whether the address is in the network, or in one
-//	                                                              of a list of networks
-//
-// and CEL's standard functions (startsWith, endsWith, contains, matches, size, ...), with those on texts and
-// networks. request.header["x"] without such a field is an error, and an expression that ends in an
-// error does not hold.
-//
-// The work for one request is bounded: by whenLimit, in CEL's units of cost, of which one is about a
-// comparison or the look at ten bytes. Where the compiler can tell that no request exceeds it, nothing is
-// counted; a request that does exceed it is refused, because no condition may be escaped by making it dear.
+// A when is an expression, compiled once. The package documentation says what it sees and what it may cost.
 type when struct {
 	text    string
 	program cel.Program
 }
 
-// whenLimit is reached by a few milliseconds of work.
+// whenLimit is what one evaluation may cost, in CEL's units; a few milliseconds of work reach it.
 const whenLimit = 100_000
 
 // expressions compiles expressions; the environment is made with the first one.
