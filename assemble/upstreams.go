@@ -70,13 +70,13 @@ func (b *builder) upstream(name string) *config.Upstream {
 // hostOf returns whose word counts for the Host that the route's servers see, and the template of a route
 // that has its own; "": the client's.
 func hostOf(r *config.Route) (rule weir.HostRule, text string) {
-	switch r.Host {
+	switch r.Settings.Host { // r.Host is the host that is matched
 	case "":
 		return weir.HostAsUpstream, ""
 	case config.HostServer:
 		return weir.HostAsServer, ""
 	}
-	return weir.HostAsRoute, r.Host
+	return weir.HostAsRoute, r.Settings.Host
 }
 
 func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
