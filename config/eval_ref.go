@@ -130,12 +130,11 @@ func (r *reader) target(n *node, a *attr, e hcl.Expression) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	if hint := r.refHint(a, cty.StringVal(w.text)); hint != "" {
-		r.report(e.Range(), in(n, a.name+": "+w.shown()+" is not an address"), a.kind.doc().write, hint)
-		return nil, false
-	}
 	address, complaint, hint := parseTarget(w.text)
 	if complaint != "" {
+		if better := r.refHint(a, cty.StringVal(w.text)); better != "" {
+			complaint, hint = "is not an address", better
+		}
 		r.report(e.Range(), in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, hint)
 		return nil, false
 	}

@@ -1,12 +1,9 @@
 package config
 
 import (
-	"errors"
 	"strings"
-	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"weir/internal/spell"
 )
@@ -53,50 +50,6 @@ func width(at hcl.Range, line string, column int) int {
 		return max(rest, 1)
 	}
 	return max(min(at.End.Column-at.Start.Column, rest), 1)
-}
-
-// redefined is the parser's word for an attribute that stands twice. It does not keep it from reading on.
-const redefined = "Attribute redefined"
-
-// foreign reports what the parser has found.
-func (r *reader) foreign(diags hcl.Diagnostics) {
-	for _, d := range diags {
-		var at hcl.Range
-		if d.Subject != nil {
-			at = *d.Subject
-		}
-		var call hclsyntax.FunctionCallDiagExtra
-		if extra, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {
-			call = extra
-		}
-		var env *envError
-		if call != nil && errors.As(call.FunctionCallError(), &env) {
-			r.report(at, env.Error(), "", env.hint())
-			continue
-		}
-		if d.Summary == redefined {
-			r.report(at, "the attribute stands there twice", plain(d.Detail), "")
-			continue
-		}
-		severity := Error
-		if d.Severity == hcl.DiagWarning {
-			severity = Warning
-		}
-		r.add(severity, at, plain(d.Summary), plain(d.Detail), "")
-	}
-}
-
-// plain puts a sentence of the parser's into the form of ours.
-func plain(s string) string {
-	s = strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
-	if s == "" {
-		return ""
-	}
-	first, rest := rune(s[0]), s[1:]
-	if rest != "" && unicode.IsUpper(first) && !unicode.IsUpper(rune(rest[0])) {
-		return string(unicode.ToLower(first)) + rest
-	}
-	return s
 }
 
 // didYouMean is the hint for a name that is not known; empty where nothing is near.
