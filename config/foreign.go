@@ -67,7 +67,7 @@ func (r *reader) redefinition(d *hcl.Diagnostic) (summary, detail, hint string) 
 // plain puts a sentence of the parser's into the form of ours.
 func plain(s string) string {
 	s = strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
-	for _, of := range []string{"rgument or block", "n argument", "rgument value", "rgument name"} {
+	for _, of := range []string{"rgument or block", "an argument", "An argument", "rgument value"} {
 		s = strings.ReplaceAll(s, of, strings.Replace(of, "rgument", "ttribute", 1))
 	}
 	if s == "" {
