@@ -30,7 +30,7 @@ func (a stamp) same(b stamp) bool {
 
 // after reports whether the file was changed after t.
 func (a stamp) after(t time.Time) bool {
-	return a.info != nil && a.info.ModTime().After(t.Add(-clockStep))
+	return a.info != nil && a.info.ModTime().After(t)
 }
 
 // A watch finds out that files have changed. It looks at them each second, which costs next to nothing and works on
@@ -40,9 +40,6 @@ type watch struct {
 	seen    map[string]stamp
 	pending bool
 }
-
-// clockStep is how much the clock of file systems may lag behind.
-const clockStep = 10 * time.Millisecond
 
 // changed looks at paths and reports whether they, or which they are, changed and have rested since.
 func (w *watch) changed(paths []string) bool {

@@ -52,7 +52,7 @@ func TestWatch(t *testing.T) {
 
 	// A change that came between reading the file and the first look at it.
 	write("just now", 0)
-	w = watch{since: time.Now()}
+	w = watch{since: time.Now().Add(-time.Minute)}
 	look("the first look at a file that has just been written", false)
 	look("the second", true)
 	look("the third", false)
