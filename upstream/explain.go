@@ -38,7 +38,7 @@ func (p *Pool) Explain(x *weir.Exchange) Explanation {
 	}
 	p.mem.mu.Lock()
 	defer p.mem.mu.Unlock()
-	set := p.set.Load()
+	set := p.mem.set.Load()
 	if set.bal != nil {
 		e.Servers = p.explainAsked(x, set)
 		e.Queue = p.limited && set.bal != nil && !anyAsked(e.Servers)
@@ -76,7 +76,7 @@ func (p *Pool) explainAsked(x *weir.Exchange, set *set) (list []Explained) {
 
 // whyFirst tells why ep is the first choice.
 func (p *Pool) whyFirst(ep *weir.Endpoint) string {
-	set := p.set.Load()
+	set := p.mem.set.Load()
 	switch {
 	case set.panic:
 		return "ejected, but no other server is left"

@@ -10,8 +10,8 @@
 //
 // New changes nothing about prev; a pool that was made and is not wanted after all is given to
 // Close. Start makes the new pool the current one: it runs the checks from then on and closes the
-// kept connections of servers that it has no use for. Exchanges that still run on the old pool end
-// there as they began.
+// kept connections of servers that it has no use for. Exchanges that still run on the old pool keep
+// its rules, but are led to the servers of the new one.
 //
 // Whether a server is asked:
 //
@@ -44,16 +44,14 @@ type Pool struct {
 	cfg  Config
 	deps Deps
 	mem  *memory
-	set  atomic.Pointer[set] // who is asked now; replaced under mem.mu
-	keys keyer               // of requests
+	keys keyer // of requests
 
 	budget  *budget // of retries; nil: no limit
 	limited bool    // some server takes only so many exchanges at a time
 	timed   bool    // answers are timed for the balancer
 
-	ctx     context.Context // of checks and look-ups
-	cancel  context.CancelFunc
-	arrived chan struct{} // closed when there is the first server to ask
+	ctx    context.Context // of checks and look-ups
+	cancel context.CancelFunc
 
 	// The rest is guarded by mem.mu.
 
@@ -69,17 +67,22 @@ type Pool struct {
 
 // A memory is what a pool hands to its successor: all pools of one upstream share it.
 type memory struct {
-	mu      sync.Mutex // protects current, and the conditions of servers
+	set   atomic.Pointer[set] // who is asked now, by all of them; replaced under mu
+	queue queue
+	turn  atomic.Uint64
+
+	mu      sync.Mutex // protects the rest, and the conditions of servers
 	current *Pool      // the one started last
-	queue   queue
-	turn    atomic.Uint64
-	tables  tableCache // guarded by mu
+	tables  tableCache
+	some    bool          // there is a server to ask
+	arrived chan struct{} // closed when there is
 }
 
 var _ weir.Handler = (*Pool)(nil)
 
 // New returns a pool that goes on from prev, which may be nil. It does no I/O and waits for nothing.
-// The pool serves at once, but checks, names and slow start wait for Start.
+// Until Start the pool serves with prev's servers or, where there is no prev, without checks and
+// without what is behind names.
 func New(cfg Config, deps Deps, prev *Pool) (*Pool, error) {
 	cfg = cfg.orDefaults()
 	if err := cfg.check(); err != nil {
@@ -89,7 +92,6 @@ func New(cfg Config, deps Deps, prev *Pool) (*Pool, error) {
 		cfg: cfg, deps: deps.orDefaults(), prev: prev,
 		timed:    cfg.Balance == "least-time",
 		limited:  cfg.limits(),
-		arrived:  make(chan struct{}),
 		checks:   map[*condition]*check{},
 		readmits: map[*condition]*time.Timer{},
 	}
@@ -101,7 +103,9 @@ func New(cfg Config, deps Deps, prev *Pool) (*Pool, error) {
 	defer p.mem.mu.Unlock()
 	p.names = p.nameList()
 	p.members = p.enlist(p.places(), p.predecessors())
-	p.arrange()
+	if prev == nil {
+		p.arrange()
+	}
 	return p, nil
 }
 
@@ -111,8 +115,8 @@ func (p *Pool) remember(prev *Pool) {
 		p.mem = prev.mem
 		return
 	}
-	p.mem = new(memory)
-	p.mem.queue.pool.Store(p)
+	p.mem = &memory{arrived: make(chan struct{})}
+	p.mem.queue.set = &p.mem.set
 	p.mem.turn.Store(p.deps.Rand() >> 1)
 }
 
@@ -150,7 +154,6 @@ func (p *Pool) begin() (prev *Pool, ok bool) {
 	prev, p.prev = p.prev, nil
 	p.started = p.deps.Clock()
 	p.mem.current = p
-	p.mem.queue.pool.Store(p)
 	p.succeed(prev)
 	for _, s := range p.members {
 		p.employ(s, prev != nil && !prev.has(s.cond))

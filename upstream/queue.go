@@ -15,7 +15,7 @@ import (
 // by one of the two, because a waiter enters first and looks for room once more after that.
 type queue struct {
 	waiting atomic.Int32         // length of the list
-	pool    atomic.Pointer[Pool] // the current one
+	set     *atomic.Pointer[set] // memory.set
 
 	mu          sync.Mutex // protects the list
 	first, last *waiter
@@ -24,9 +24,10 @@ type queue struct {
 // A waiter is a request in the queue.
 type waiter struct {
 	next, prev *waiter
-	want       *condition // of the only server it waits for; nil: any
-	queued     bool       // guarded by queue.mu, as is the next
-	got        *server    // the place it was given
+	want       *condition   // of the only server it waits for; nil: any
+	avoid      []*condition // servers it has tried
+	queued     bool         // guarded by queue.mu, as is the next
+	got        *server      // the place it was given
 	wakeup
 }
 
@@ -57,20 +58,17 @@ func (p *Pool) admit(x *weir.Exchange, set *set, key uint64) (*server, *weir.Fau
 		if s, ok := set.servers[set.bal.first(key)].tryBegin(); ok {
 			return s, nil
 		}
-		if s := p.another(key, nil, roomFault); s != nil {
+		if s, _ := p.another(key, nil); s != nil {
 			return s, nil
 		}
 	}
-	return p.wait(x, p.keys.want(set, key))
+	return p.wait(x, &waiter{want: p.keys.want(set, key)})
 }
 
-// roomFault has another look for room alone.
-var roomFault = &weir.Fault{Retry: weir.RetryNever}
-
 // wait waits in the queue.
-func (p *Pool) wait(x *weir.Exchange, want *condition) (*server, *weir.Fault) {
+func (p *Pool) wait(x *weir.Exchange, w *waiter) (*server, *weir.Fault) {
 	q := &p.mem.queue
-	w := &waiter{want: want, wakeup: wakeup{make(chan struct{}, 1)}}
+	w.c = make(chan struct{}, 1)
 	if !q.enter(w, p.cfg.Queue.Length) {
 		return nil, p.queueFault(weir.CauseQueueFull)
 	}
@@ -159,7 +157,7 @@ func (q *queue) freed(s *server) {
 
 // serves reports whether s is asked at present.
 func (q *queue) serves(s *server) bool {
-	for _, m := range q.pool.Load().set.Load().servers {
+	for _, m := range q.set.Load().servers {
 		if m == s {
 			return true
 		}
@@ -173,7 +171,7 @@ func (q *queue) give(s *server) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for w := q.first; w != nil; w = w.next {
-		if w.want != nil && w.want != s.cond {
+		if w.want != nil && w.want != s.cond || contains(w.avoid, s.cond) {
 			continue
 		}
 		got, ok := s.tryBegin()
@@ -194,7 +192,7 @@ func (q *queue) offer() {
 	if q.waiting.Load() == 0 {
 		return
 	}
-	set := q.pool.Load().set.Load()
+	set := q.set.Load()
 	q.release(set)
 	for _, s := range set.servers {
 		for q.give(s) {
@@ -209,7 +207,7 @@ func (q *queue) release(set *set) {
 	for w := q.first; w != nil; {
 		next := w.next
 		switch {
-		case set.bal == nil:
+		case set.bal == nil, w.hasTriedAll(set):
 			q.remove(w)
 			w.Cancel()
 		case w.want != nil && !set.has(w.want):
@@ -217,6 +215,19 @@ func (q *queue) release(set *set) {
 		}
 		w = next
 	}
+}
+
+// hasTriedAll reports whether there is no server left for w.
+func (w *waiter) hasTriedAll(set *set) bool {
+	if len(w.avoid) == 0 {
+		return false
+	}
+	for _, s := range set.servers {
+		if !contains(w.avoid, s.cond) {
+			return false
+		}
+	}
+	return true
 }
 
 // has reports whether a server in condition c is asked.

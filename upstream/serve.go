@@ -11,7 +11,7 @@ import (
 // ServeExchange implements weir.Handler: it asks one server after the other until one answers or
 // none may be asked any more.
 func (p *Pool) ServeExchange(x *weir.Exchange) error {
-	set := p.set.Load()
+	set := p.mem.set.Load()
 	if set.bal == nil {
 		var f *weir.Fault
 		if set, f = p.await(x); f != nil {
@@ -64,30 +64,41 @@ func (p *Pool) done(x *weir.Exchange, s *server) {
 
 // again goes on with other servers after s has failed with err.
 func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
-	var buf [8]*condition
-	tried := append(buf[:0], s.cond)
+	var tried []*condition
 	for {
 		f := weir.AsFault(err)
 		p.failed(s, f)
+		tried = append(tried, s.cond)
 		if len(tried) >= p.cfg.Retry.Attempts || !mayRetry(x, f) {
 			return f
 		}
-		next := p.another(key, tried, f)
-		if next == nil {
-			return f
-		}
 		if !p.budget.take() {
-			next.end()
 			x.Note = "not tried again: the retry budget is spent"
 			return f
 		}
-		s = next
+		if s = p.next(x, key, tried, f); s == nil {
+			return f
+		}
 		if err = s.carry(x); err == nil {
 			p.done(x, s)
 			return nil
 		}
-		tried = append(tried, s.cond)
 	}
+}
+
+// next begins an exchange at the server to ask after those that have been tried; nil: there is none.
+// It waits for one that has no room. Where all have been tried, the best one is asked once more if it
+// was reached at least; one that cannot be reached can't be a moment later.
+func (p *Pool) next(x *weir.Exchange, key uint64, tried []*condition, f *weir.Fault) *server {
+	s, full := p.another(key, tried)
+	if s == nil && full {
+		s, _ = p.wait(x, &waiter{avoid: tried})
+		return s
+	}
+	if s == nil && f.Retry == weir.RetryIdempotent {
+		s, _ = p.another(key, nil)
+	}
+	return s
 }
 
 // mayRetry reports whether another server may be asked after f.
@@ -114,12 +125,12 @@ func (p *Pool) failed(s *server, f *weir.Fault) {
 // candidateLists hold candidates while a second server is looked for.
 var candidateLists = sync.Pool{New: func() any { return new([]*weir.Endpoint) }}
 
-// another begins an exchange at a server that has not been tried. Where all have been, the best one
-// is asked once more if it was reached at least; one that cannot be reached can't be a moment later.
-func (p *Pool) another(key uint64, tried []*condition, f *weir.Fault) *server {
-	set := p.set.Load()
+// another begins an exchange at the best server that has room and has not been tried; full: some has
+// no room. Ejected servers come last.
+func (p *Pool) another(key uint64, tried []*condition) (_ *server, full bool) {
+	set := p.mem.set.Load()
 	if set.bal == nil {
-		return nil
+		return nil, false
 	}
 	list := candidateLists.Get().(*[]*weir.Endpoint)
 	defer candidateLists.Put(list)
@@ -130,14 +141,22 @@ func (p *Pool) another(key uint64, tried []*condition, f *weir.Fault) *server {
 			continue
 		}
 		if s, ok := s.tryBegin(); ok {
-			return s
+			return s, false
+		}
+		full = true
+	}
+	if full {
+		return nil, true
+	}
+	for _, s := range set.reserve {
+		if contains(tried, s.cond) {
+			continue
+		}
+		if s, ok := s.tryBegin(); ok {
+			return s, false
 		}
 	}
-	if f.Retry != weir.RetryIdempotent {
-		return nil
-	}
-	s, _ := set.of((*list)[0]).tryBegin()
-	return s
+	return nil, false
 }
 
 func contains(list []*condition, c *condition) bool {
@@ -152,42 +171,41 @@ func contains(list []*condition, c *condition) bool {
 // await returns the set as soon as there is a server to ask. It waits only while the very first
 // look-ups of names are under way.
 func (p *Pool) await(x *weir.Exchange) (*set, *weir.Fault) {
-	left := p.firstLookupLeft()
-	if left > 0 {
+	if arrived, left := p.firstLookup(); left > 0 {
 		w := &wakeup{c: make(chan struct{}, 1)}
 		t := time.NewTimer(left)
 		x.Watch(w)
 		select {
-		case <-p.arrived:
+		case <-arrived:
 		case <-t.C:
 		case <-w.c:
 		}
 		x.Watch(nil)
 		t.Stop()
 	}
-	if set := p.set.Load(); set.bal != nil {
+	if set := p.mem.set.Load(); set.bal != nil {
 		return set, nil
 	}
 	return nil, p.nobody()
 }
 
-// firstLookupLeft is how long requests may wait for the first addresses.
-func (p *Pool) firstLookupLeft() time.Duration {
+// firstLookup returns what is closed when there is a first address, and how long requests may wait for it.
+func (p *Pool) firstLookup() (arrived chan struct{}, left time.Duration) {
 	p.mem.mu.Lock()
 	defer p.mem.mu.Unlock()
-	if len(p.members) > 0 || len(p.names) == 0 || p.closed {
-		return 0
+	switch {
+	case len(p.members) > 0 || len(p.names) == 0 || p.closed:
+		return nil, 0
+	case p.started == 0:
+		return p.mem.arrived, p.cfg.FirstLookup
 	}
-	if p.started == 0 {
-		return p.cfg.FirstLookup
-	}
-	return p.cfg.FirstLookup - time.Duration(p.deps.Clock()-p.started)
+	return p.mem.arrived, p.cfg.FirstLookup - time.Duration(p.deps.Clock()-p.started)
 }
 
 // nobody is why there is no server to ask.
 func (p *Pool) nobody() *weir.Fault {
 	f := p.refuse(weir.CauseNoHealthyServer)
-	if p.set.Load().members == 0 {
+	if len(p.mem.set.Load().members) == 0 {
 		f.Cause = weir.CauseNoServer
 	}
 	return f

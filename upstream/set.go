@@ -11,7 +11,9 @@ import (
 type set struct {
 	servers []*server // those that are asked, primaries first; bal speaks of them by their places
 	bal     chooser   // nil: there is none to ask
-	members int       // all servers, also those that are out
+	reserve []*server // ejected ones, for requests that have tried all others
+	members []*server // all servers, also those that are out
+	kind    string    // of bal
 	panic   bool      // the servers are ejected ones
 }
 
@@ -86,60 +88,61 @@ func (p *Pool) inherited(old *server) *carrier {
 
 // arrange makes the set of who is asked now. mem.mu is held.
 func (p *Pool) arrange() {
-	next := &set{members: len(p.members)}
-	next.servers, next.panic = p.asked()
+	next := &set{members: p.members, kind: p.kind()}
+	next.servers, next.reserve = p.asked()
+	if len(next.servers) == 0 {
+		next.servers, next.reserve = next.reserve, nil
+		next.panic = len(next.servers) > 0
+	}
 	if len(next.servers) > 0 {
-		if next.bal = p.sameBalancer(next.servers); next.bal == nil {
-			next.bal = p.newBalancer(next.servers)
-		}
-		p.announce()
+		next.bal = p.balancer(next)
 	}
-	p.set.Store(next)
+	p.mem.set.Store(next)
+	p.mem.announce(next.bal != nil)
 }
 
-// announce tells those who wait for the first server. mem.mu is held.
-func (p *Pool) announce() {
-	select {
-	case <-p.arrived:
-	default:
-		close(p.arrived)
+// announce tells those who wait for the first server that there is one. mu is held.
+func (m *memory) announce(some bool) {
+	switch {
+	case some && !m.some:
+		close(m.arrived)
+	case !some && m.some:
+		m.arrived = make(chan struct{})
 	}
+	m.some = some
 }
 
-// asked returns the servers in service or, where there are none, those that are out because of an
-// ejection alone. mem.mu is held.
-func (p *Pool) asked() (list []*server, panic bool) {
-	var ejected []*server
+// asked returns the servers in service, and those that are out because of an ejection alone. mem.mu is held.
+func (p *Pool) asked() (in, ejected []*server) {
 	for _, s := range p.members {
 		switch {
 		case s.cond.inService():
-			list = append(list, s)
+			in = append(in, s)
 		case !s.cond.health.down:
 			ejected = append(ejected, s)
 		}
 	}
-	if len(list) > 0 {
-		return list, false
-	}
-	return ejected, len(ejected) > 0
+	return in, ejected
 }
 
-// sameBalancer returns a balancer that there is already for list, or nil. mem.mu is held.
-func (p *Pool) sameBalancer(list []*server) chooser {
-	if s := p.set.Load(); s != nil && s.members == len(p.members) && slices.Equal(s.servers, list) {
-		return s.bal
+// kind tells balancers that can't stand for each other apart.
+func (p *Pool) kind() string {
+	if p.cfg.Sticky != nil {
+		return p.cfg.Balance + " sticky"
 	}
-	prev := p.prev
-	if prev == nil || prev.cfg.Balance != p.cfg.Balance || (prev.cfg.Sticky == nil) != (p.cfg.Sticky == nil) {
-		return nil
-	}
-	if s := prev.set.Load(); s.members == len(p.members) && slices.Equal(s.servers, list) {
-		return s.bal
-	}
-	return nil
+	return p.cfg.Balance
 }
 
-// newBalancer returns the balancer over list, which is not empty. mem.mu is held.
+// balancer returns the balancer over next.servers: the one there is, where nothing has changed. mem.mu is held.
+func (p *Pool) balancer(next *set) chooser {
+	s := p.mem.set.Load()
+	if s != nil && s.kind == next.kind && slices.Equal(s.members, next.members) && slices.Equal(s.servers, next.servers) {
+		return s.bal
+	}
+	return p.newBalancer(next.servers)
+}
+
+// newBalancer returns a balancer over list, which is not empty. mem.mu is held.
 func (p *Pool) newBalancer(list []*server) chooser {
 	m := mixture{
 		eps: endpointsOf(list), all: endpointsOf(p.members),

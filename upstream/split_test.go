@@ -135,6 +135,8 @@ func TestMirrorCopies(t *testing.T) {
 			t.Errorf("the shadow delayed requests by %v", time.Since(begun))
 		}
 		time.Sleep(2 * time.Minute)
+		shadow.mu.Lock()
+		defer shadow.mu.Unlock()
 		got := map[string]int{}
 		for _, b := range shadow.bodies {
 			got[b]++

@@ -60,7 +60,7 @@ func (p *Pool) Status() Status {
 	}
 	p.mem.mu.Lock()
 	defer p.mem.mu.Unlock()
-	st.Panic = p.set.Load().panic
+	st.Panic = p.mem.set.Load().panic
 	for _, s := range p.members {
 		st.Servers = append(st.Servers, s.status(p.cfg.Health != nil))
 	}
