@@ -86,7 +86,7 @@ func (e *expressions) compile(text string) (*when, error) {
 	if tree.OutputType() != cel.BoolType {
 		return nil, fmt.Errorf("when %q gives a value of type %s, not true or false", text, tree.OutputType())
 	}
-	if err := checkNetworks(tree); err != nil {
+	if err := checkConstants(tree); err != nil {
 		return nil, fmt.Errorf("when %q: %w", text, err)
 	}
 	program, err := e.env.Program(tree, e.programOptions(tree)...)

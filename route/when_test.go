@@ -67,6 +67,10 @@ func TestWhenErrors(t *testing.T) {
 
 		// Values that stand there.
 		{`request.path.matches('(')`, `regular expression: missing closing ) in "("`},
+		{`header('Host') == 'a.test'`, `header "Host" is not seen here: write request.host`},
+		{`has(request.header.te)`, `header "te" is not seen here: it concerns one connection only`},
+		{`request.header['content-length'] == '1'`, `header "content-length" is not seen here: it tells where a message ends`},
+		{`'upgrade' in request.header`, `header "upgrade" is not seen here: it concerns one connection only`},
 		{`cidr(client.ip, '10.0.0.0/33')`, `"10.0.0.0/33" is no network: write it as in "10.0.0.0/8"`},
 		{`cidr(client.ip, ['10.0.0.0/8', 'lan'])`, `"lan" is no network: write it as in "10.0.0.0/8"`},
 		{`cidr('10.0.0.0/33').containsIP(client.ip)`, `column 6: "10.0.0.0/33" is no network: write it as in "10.0.0.0/8"`},
@@ -114,6 +118,7 @@ func TestWhen(t *testing.T) {
 		{`'x-api-key' in request.header`, true},
 		{`request.query.a == '1' && query('sp') == 'x y'`, true},
 		{`'empty' in request.query && !('none' in request.query)`, true},
+		{`query('host') == '' && cookie('te') == ''`, true},
 		{`cookie('s') == 'one' && request.cookie.t == '2'`, true},
 		{`request.header.exists(name, name.startsWith('x-'))`, true},
 		{`size(request.query) == 3`, true},

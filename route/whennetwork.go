@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -52,30 +50,4 @@ func parseNetwork(text string) (netip.Prefix, error) {
 		return n, fmt.Errorf("%q is no network: write it as in \"10.0.0.0/8\"", text)
 	}
 	return unmapPrefix(n), nil
-}
-
-// checkNetworks looks at all networks that are written out in calls of cidr.
-func checkNetworks(tree *cel.Ast) (err error) {
-	check := func(e ast.Expr) {
-		if e.Kind() != ast.LiteralKind || err != nil {
-			return
-		}
-		if text, ok := e.AsLiteral().(types.String); ok {
-			_, err = parseNetwork(string(text))
-		}
-	}
-	ast.PostOrderVisit(tree.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "cidr" {
-			return
-		}
-		args := e.AsCall().Args()
-		networks := args[len(args)-1]
-		check(networks)
-		if networks.Kind() == ast.ListKind {
-			for _, element := range networks.AsList().Elements() {
-				check(element)
-			}
-		}
-	}))
-	return err
 }
