@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A work is one workload.
+type work struct {
+	name   string
+	title  string
+	path   string
+	conns  int
+	fresh  bool // a new connection for each request
+	upload int  // bytes of the request's content
+	idle   bool // connections that do nothing
+	cost   cost
+	goal   float64 // weir's cost over the better peer's, at most; 0: none
+	within string  // the goal is against this proxy instead
+	log    bool    // weir with its access log beside weir without
+}
+
+// A cost is the figure that a workload is judged by.
+type cost struct {
+	unit string
+	of   func(m *measurement) float64
+}
+
+var (
+	perRequest    = cost{"CPU µs per request", func(m *measurement) float64 { return m.CPUMicros }}
+	perGigabyte   = cost{"CPU s per GB", func(m *measurement) float64 { return m.CPUPerGB }}
+	perConnection = cost{"KiB per connection", func(m *measurement) float64 { return m.KiBPerConn }}
+)
+
+// works are all workloads, in the order of importance.
+func works() []work {
+	const ten = 10 << 20
+	return []work{
+		{name: "small", title: "1 KiB, 64 kept connections", path: "/1k", conns: 64, cost: perRequest, goal: 0.85},
+		{name: "many", title: "1 KiB, 1,024 kept connections", path: "/1k", conns: 1024, cost: perRequest, goal: 0.85},
+		{name: "fresh", title: "1 KiB, a new connection for each request", path: "/1k", conns: 64, fresh: true, cost: perRequest, goal: 1.10},
+		{name: "medium", title: "64 KiB, 64 kept connections", path: "/64k", conns: 64, cost: perRequest, goal: 1.0},
+		{name: "down", title: "10 MiB down, 4 connections", path: "/10m", conns: 4, cost: perGigabyte, goal: 1.0, within: "haproxy"},
+		{name: "up", title: "10 MiB up, 4 connections", path: "/up", conns: 4, upload: ten, cost: perGigabyte, goal: 1.0, within: "haproxy"},
+		{name: "idle", title: "10,000 idle connections", path: "/1k", conns: 10000, idle: true, cost: perConnection},
+		{name: "log", title: "1 KiB, 64 kept connections, access log as JSON", path: "/1k", conns: 64, cost: perRequest, goal: 1.10, within: "weir", log: true},
+	}
+}
+
+// concerns reports whether a proxy takes part.
+func (w *work) concerns(p *proxy) bool {
+	if w.log {
+		return strings.HasPrefix(p.name, "weir")
+	}
+	return !p.variant
+}
+
+// subject is whose cost the goal is about.
+func (w *work) subject() string {
+	if w.log {
+		return "weir+log"
+	}
+	return "weir"
+}
+
+func names() []string {
+	var out []string
+	for _, w := range works() {
+		out = append(out, w.name)
+	}
+	return out
+}
+
+func choose(list string) ([]work, error) {
+	if list == "all" {
+		return works(), nil
+	}
+	var out []work
+next:
+	for name := range strings.SplitSeq(list, ",") {
+		for _, w := range works() {
+			if w.name == name {
+				out = append(out, w)
+				continue next
+			}
+		}
+		return nil, fmt.Errorf("unknown workload %q; there are %s", name, strings.Join(names(), ", "))
+	}
+	return out, nil
+}
