@@ -20,9 +20,10 @@ type conn struct {
 	headBegan int64       // when it began
 	fresh     atomic.Bool // nothing has come yet
 
-	mu      sync.Mutex    // protects watched, gone
-	watched weir.Canceler // what to break off when the client goes
-	gone    bool
+	mu       sync.Mutex    // protects what follows
+	watched  weir.Canceler // what to break off when the client goes
+	gone     bool
+	detached bool // a relay has the connection: it is no more the server's to close
 }
 
 // Cancel is called by the poller when the client has gone. It holds the lock while it tells the one who
@@ -44,6 +45,20 @@ func (c *conn) watch(w weir.Canceler) {
 	if gone && w != nil {
 		w.Cancel()
 	}
+}
+
+// detach gives the connection to a relay.
+func (c *conn) detach() {
+	c.mu.Lock()
+	c.detached = true
+	c.mu.Unlock()
+}
+
+// reclaim takes the connection back from its sleep between two requests.
+func (c *conn) reclaim() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.fresh.Load() && !c.detached && c.Reclaim()
 }
 
 // touch notes that the client has sent something at all.
@@ -144,7 +159,7 @@ func (w *work) parse(cfg *ServerConfig) *weir.Fault {
 	if f := parseRequest(w.head, &cfg.Limits, r, &w.framing); f != nil {
 		return f
 	}
-	w.keep = !w.framing.Close && !w.conn.srv.draining.Load()
+	w.keep = !w.framing.Close
 	if w.framing.Chunked || w.framing.Length > 0 {
 		w.body.begin(w)
 		r.Body = &w.body

@@ -17,6 +17,9 @@ func (w *work) Respond(x *weir.Exchange) error {
 	if w.answered {
 		return errAnswered
 	}
+	if w.conn.srv.draining.Load() {
+		w.keep = false
+	}
 	if !w.body.over.Load() {
 		w.leaveBody(x)
 	}

@@ -87,7 +87,7 @@ func (s *Server) Open() int { return int(s.open.Load()) }
 func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.each(func(c *conn) {
-		if !c.fresh.Load() && c.Reclaim() {
+		if c.reclaim() {
 			c.close()
 		}
 	})
@@ -96,7 +96,10 @@ func (s *Server) Drain() {
 // Close breaks off all connections.
 func (s *Server) Close() {
 	s.draining.Store(true)
-	s.each(func(c *conn) { c.Conn.Cancel() })
+	s.each(func(c *conn) {
+		c.Conn.Cancel()
+		c.Cancel()
+	})
 }
 
 func (s *Server) each(f func(*conn)) {

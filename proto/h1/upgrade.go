@@ -64,6 +64,7 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	w.out = append(w.out, g.rest()...)
 	w.answered, w.keep = true, false
 	c := w.conn
+	c.detach()
 	c.OnHangup(nil)
 	c.SetReadDeadline(0)
 	c.SetWriteDeadline(clock.Now() + int64(floorWindow))
