@@ -152,7 +152,7 @@ func (r *reader) bare(e hcl.Expression) string {
 
 func (r *reader) written(n *node, a *attr, v cty.Value, at hcl.Range) (written, bool) {
 	v, marks := v.UnmarkDeep()
-	w := written{typ: v.Type(), secret: len(marks) > 0 || r.quoter.secretName(a.name)}
+	w := written{typ: v.Type(), secret: len(marks) > 0 || r.secretName(a.name)}
 	switch {
 	case v.IsNull() || !v.IsKnown():
 		w.typ = cty.DynamicPseudoType

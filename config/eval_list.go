@@ -146,7 +146,7 @@ func (r *reader) fields(n *node, a *attr, e hcl.Expression) ([]Field, bool) {
 		b.kind = map[kind]kind{fields: template, pairs: text, matchers: text}[a.kind]
 		w, good := r.written(n, &b, v, at)
 		if good {
-			w.secret = w.secret || r.quoter.secretName(name)
+			w.secret = w.secret || r.secretName(name)
 			_, good = r.check(n, &b, w, at)
 		}
 		if good && slices.ContainsFunc(out, func(f Field) bool { return f.Name == name }) {

@@ -40,7 +40,7 @@ func Parse(name string, src []byte) (*Config, Diagnostics) {
 		return nil, said
 	}
 	l.config.Files = append(l.config.Files, l.files...)
-	l.config.sources = l.sources
+	l.config.quoter = l.quoter
 	return l.config, said
 }
 
@@ -72,7 +72,7 @@ type loader struct {
 
 func newLoader() *loader {
 	schema := language()
-	r := &reader{schema: schema, symbols: &symbols{}, sources: map[string][]byte{}, quoter: newQuoter()}
+	r := &reader{schema: schema, symbols: &symbols{}, quoter: newQuoter()}
 	r.context = r.newContext()
 	return &loader{policies: map[string]*node{}, addresses: map[string]bool{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
 }

@@ -42,7 +42,7 @@ type Config struct {
 	BrokenListeners []Broken
 	BrokenUpstreams []Broken
 
-	sources map[string][]byte // texts of the files
+	quoter *quoter // of the files
 }
 
 // A Broken is something that was left out because of an error.

@@ -12,12 +12,15 @@ const secretWords = `secret|passw(?:or)?d|token|authorization|api[-_]?key|creden
 
 // A quoter quotes lines of the files without what may be secret in them.
 type quoter struct {
-	named    *regexp.Regexp // name and text of a secret
-	userinfo *regexp.Regexp // of a URL
+	named    *regexp.Regexp    // name and text of a secret
+	userinfo *regexp.Regexp    // of a URL
+	sources  map[string][]byte // texts of all files that were read, by name
+	hidden   []string          // values out of the environment
 }
 
-func newQuoter() quoter {
-	return quoter{
+func newQuoter() *quoter {
+	return &quoter{
+		sources:  map[string][]byte{},
 		named:    regexp.MustCompile(`(?i)("?[\w-]*(?:` + secretWords + `)[\w-]*"?\s*[=:]\s*)"(?:\$\{[^}]*\}|[^"\\]|\\.)*(?:"|$)`),
 		userinfo: regexp.MustCompile(`://[^/@\s"]+@`),
 	}
@@ -26,26 +29,48 @@ func newQuoter() quoter {
 // Quote returns d with the line of the configuration that it is about, for diagnostics that are found later than in
 // Load.
 func (c *Config) Quote(d Diagnostic) Diagnostic {
-	if src, ok := c.sources[d.Pos.File]; ok && d.Line == "" && d.Pos.Line > 0 {
-		d.Line, d.Column = newQuoter().line(src, d.Pos.Line, d.Pos.Column)
-		d.Width = max(d.Width, 1)
+	if c.quoter == nil {
+		return d
+	}
+	d.Summary, d.Detail, d.Hint = c.quoter.hide(d.Summary), c.quoter.hide(d.Detail), c.quoter.hide(d.Hint)
+	if src, ok := c.quoter.sources[d.Pos.File]; ok && d.Line == "" && d.Pos.Line > 0 {
+		d.Line, d.Column = c.quoter.line(src, d.Pos.Line, d.Pos.Column)
+		d.Width = max(d.Width, headWidth(d.Line, d.Column))
 	}
 	return d
 }
 
+// headWidth is how many characters of a line, from a column on, belong to the head of a block or to an attribute.
+func headWidth(line string, column int) int {
+	runes := []rune(line)
+	if column < 1 || column > len(runes) {
+		return 1
+	}
+	head, _, _ := strings.Cut(string(runes[column-1:]), " {")
+	return max(utf8.RuneCountInString(strings.TrimRight(head, " \t")), 1)
+}
+
+// hide takes out of a text what may be secret.
+func (q *quoter) hide(s string) string {
+	for _, v := range q.hidden {
+		s = strings.ReplaceAll(s, v, "***")
+	}
+	return q.redact(s)
+}
+
 // secretName reports whether values of that name must not be shown.
-func (q quoter) secretName(name string) bool {
+func (q *quoter) secretName(name string) bool {
 	return q.named.MatchString(`"` + name + `" = ""`)
 }
 
 // redact takes out of s what may be secret.
-func (q quoter) redact(s string) string {
+func (q *quoter) redact(s string) string {
 	s = q.named.ReplaceAllString(s, `$1"***"`)
 	return q.userinfo.ReplaceAllString(s, "://***@")
 }
 
 // line returns line n of the text for showing, with the column that corresponds to column.
-func (q quoter) line(src []byte, n, column int) (string, int) {
+func (q *quoter) line(src []byte, n, column int) (string, int) {
 	for ; n > 1; n-- {
 		end := bytes.IndexByte(src, '\n')
 		if end < 0 {

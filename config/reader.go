@@ -1,8 +1,6 @@
 package config
 
 import (
-	"strings"
-
 	"github.com/hashicorp/hcl/v2"
 
 	"weir/internal/spell"
@@ -10,14 +8,12 @@ import (
 
 // A reader turns bodies into nodes and keeps what is to be said of them.
 type reader struct {
-	schema    *block
-	symbols   *symbols
-	context   *hcl.EvalContext
-	sources   map[string][]byte // by name: every file that was read
-	quoter    quoter
+	schema  *block
+	symbols *symbols
+	context *hcl.EvalContext
+	*quoter
 	files     []string        // files that the configuration names, made absolute
 	redefined hcl.Diagnostics // attributes that stand twice, wherever they are
-	hidden    []string        // values out of the environment
 	list      Diagnostics     // of the top-level block that is being read
 }
 
@@ -29,18 +25,10 @@ func (r *reader) report(at hcl.Range, summary, detail, hint string) {
 func (r *reader) add(s Severity, at hcl.Range, summary, detail, hint string) {
 	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: r.hide(summary), Detail: r.hide(detail), Hint: r.hide(hint)}
 	if src, ok := r.sources[at.Filename]; ok && d.Pos.Line > 0 {
-		d.Line, d.Column = r.quoter.line(src, d.Pos.Line, d.Pos.Column)
+		d.Line, d.Column = r.line(src, d.Pos.Line, d.Pos.Column)
 		d.Width = width(at, d.Line, d.Column)
 	}
 	r.list = append(r.list, d)
-}
-
-// hide takes out of a text what may be secret.
-func (r *reader) hide(s string) string {
-	for _, v := range r.hidden {
-		s = strings.ReplaceAll(s, v, "***")
-	}
-	return r.quoter.redact(s)
 }
 
 // width is how many characters of the line belong to the range.
