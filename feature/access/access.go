@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Allow []string
 	Deny  []string
-	Read  func(name string) ([]byte, error) // nil: os.ReadFile
+	Read  func(name string) ([]byte, error) // nil: from the disk, up to 64 MB
 }
 
 type access struct {

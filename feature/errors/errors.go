@@ -8,11 +8,11 @@ package errors
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"strings"
 
 	"weir"
+	"weir/internal/bounded"
 	"weir/internal/syntax"
 )
 
@@ -25,14 +25,14 @@ type Page struct {
 	Status string // "404", "5xx"; one for a status goes before one for its class
 	File   string // read once, by Config.Read; at most 1 MB
 	Body   string // instead of File
-	Type   string // content type; "": by File's extension (.html, .txt, .json, .xml), text/html for Body
+	Type   string // content type; "": by File's extension (.html, .txt, .json, .xml), text/html without one
 }
 
 // Config is what New makes a middleware of.
 type Config struct {
 	Pages    []Page
 	Upstream bool                              // answers of servers are replaced as well
-	Read     func(name string) ([]byte, error) // nil: os.ReadFile
+	Read     func(name string) ([]byte, error) // nil: from the disk, up to 1 MB
 }
 
 const maxPage = 1 << 20
@@ -50,7 +50,7 @@ func (p *pages) of(status int) *page {
 // New returns the middleware, for weir.PhaseObserve.
 func New(cfg Config) (weir.Middleware, error) {
 	if cfg.Read == nil {
-		cfg.Read = os.ReadFile
+		cfg.Read = func(name string) ([]byte, error) { return bounded.ReadFile(name, maxPage) }
 	}
 	var exact, class pages
 	for i := range cfg.Pages {
@@ -137,9 +137,7 @@ func typeOf(file string) (string, error) {
 	case ".xml":
 		return "application/xml", nil
 	case "":
-		if file == "" {
-			return "text/html; charset=utf-8", nil
-		}
+		return "text/html; charset=utf-8", nil
 	}
 	return "", fmt.Errorf("the name of file %q tells no content type: write a type", file)
 }

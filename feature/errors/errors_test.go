@@ -14,7 +14,7 @@ var files = map[string]string{
 	"404.html":   "<style>p{color:red}</style><h1>{status} {status.text}</h1><p>{path} {nothing} {request.id}",
 	"sorry.json": `{"error":"{path}","status":{status}}`,
 	"plain.txt":  "sorry: {path}",
-	"page":       "x",
+	"page.php":   "x",
 	"empty.html": "",
 	"huge.html":  strings.Repeat("x", maxPage+1),
 }
@@ -102,17 +102,17 @@ func TestPages(t *testing.T) {
 		header, body string
 	}{
 		{
-			"an exact status", fails(weir.CauseNoRoute, 0), false, 404, "Content-Type: text/html; charset=utf-8|Vary: Accept",
+			"an exact status", fails(weir.CauseNoRoute, 0), false, 404, "Vary: Accept|Content-Type: text/html; charset=utf-8",
 			"<style>p{color:red}</style><h1>404 Not Found</h1><p>/&lt;a&gt;&amp;&#34; {nothing} id-1",
 		},
-		{"a class", fails(weir.CauseUpstreamReset, 0), false, 502, "Content-Type: text/html; charset=utf-8|Vary: Accept", "<b>502</b>"},
-		{"a status before its class", fails(weir.CauseQueueFull, 7), false, 503, "Retry-After: 7|Content-Type: text/plain; charset=utf-8|Vary: Accept", `sorry: /<a>&"`},
-		{"JSON", fails(weir.CauseDenied, 0), false, 403, "Content-Type: application/json|Vary: Accept", `{"error":"/\u003Ca\u003E\u0026\"","status":403}`},
+		{"a class", fails(weir.CauseUpstreamReset, 0), false, 502, "Vary: Accept|Content-Type: text/html; charset=utf-8", "<b>502</b>"},
+		{"a status before its class", fails(weir.CauseQueueFull, 7), false, 503, "Retry-After: 7|Vary: Accept|Content-Type: text/plain; charset=utf-8", `sorry: /<a>&"`},
+		{"JSON", fails(weir.CauseDenied, 0), false, 403, "Content-Type: application/json", `{"error":"/\u003Ca\u003E\u0026\"","status":403}`},
 		{"no page", fails(weir.CauseMethodRefused, 0), false, 405, plain, "405 Method Not Allowed\n"},
 		{"a server's answer stays", answers(404, newBody("its own"), plain), false, 404, plain, "its own"},
 		{
 			"a server's answer is replaced", answers(500, newBody("its own"), "Content-Type: a/b", "Content-Encoding: gzip", "ETag: x", "content-language: de", "Set-Cookie: a=b", "Retry-After: 1"), true,
-			500, "Set-Cookie: a=b|Retry-After: 1|Content-Type: text/html; charset=utf-8|Vary: Accept", "<b>500</b>",
+			500, "Set-Cookie: a=b|Retry-After: 1|Vary: Accept|Content-Type: text/html; charset=utf-8", "<b>500</b>",
 		},
 		{"a good answer stays", answers(200, newBody("fine"), plain), true, 200, plain, "fine"},
 		{
@@ -232,7 +232,7 @@ func TestErrors(t *testing.T) {
 		{[]Page{{Status: "", Body: "x"}}, "it is for no status"},
 		{[]Page{{Status: "40", Body: "x"}}, "it is for no status"},
 		{[]Page{{Status: "404", File: "none.html"}}, `page "404": file "none.html": file does not exist`},
-		{[]Page{{Status: "404", File: "page"}}, `the name of file "page" tells no content type`},
+		{[]Page{{Status: "404", File: "page.php"}}, `the name of file "page.php" tells no content type`},
 		{[]Page{{Status: "404", File: "empty.html"}}, "it is empty"},
 		{[]Page{{Status: "404"}}, "it is empty"},
 		{[]Page{{Status: "404", File: "huge.html"}}, "it has 1048577 bytes, 1048576 are allowed"},

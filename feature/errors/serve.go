@@ -24,15 +24,24 @@ func (h *handler) ServeExchange(x *weir.Exchange) error {
 	}
 	drain(x.Response.Body)
 	describe(&x.Response.Header)
-	if !isJSON(p.media) && prefersJSON(&x.Request.Header, p.media) {
-		x.Response.Header.AddKnown(weir.FieldContentType, "application/problem+json")
-		x.Response.Body = weir.NewBody(problem(x))
-	} else {
-		x.Response.Header.AddKnown(weir.FieldContentType, p.kind)
-		x.Response.Body = weir.NewBody(p.render(x))
-	}
-	x.Response.Header.AddKnown(weir.FieldVary, "Accept")
+	p.put(x)
 	return nil
+}
+
+// put makes the page x's answer, or problem details for a client that would rather have JSON.
+func (p *page) put(x *weir.Exchange) {
+	kind, text := p.kind, ""
+	if !isJSON(p.media) {
+		x.Response.Header.AddKnown(weir.FieldVary, "Accept")
+		if prefersJSON(&x.Request.Header, p.media) {
+			kind, text = "application/problem+json", problem(x)
+		}
+	}
+	if text == "" {
+		text = p.render(x)
+	}
+	x.Response.Header.AddKnown(weir.FieldContentType, kind)
+	x.Response.Body = weir.NewBody(text)
 }
 
 // concerns reports whether x's answer is one to be replaced: weir's own about a failure, or a server's.

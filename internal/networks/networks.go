@@ -5,10 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/gaissmai/bart"
+
+	"weir/internal/bounded"
 )
 
 // An Entry is one network and where it is written.
@@ -21,10 +22,10 @@ type Entry struct {
 const maxFile = 64 << 20
 
 // Read returns the networks that a list names: "10.0.0.0/8", "2001:db8::1", or a file of those
-// ("lists/partners.txt") with one on a line, where "#" begins a comment. read reads files; nil: os.ReadFile.
+// ("lists/partners.txt") with one on a line, where "#" begins a comment. read reads files; nil: from the disk, up to 64 MB.
 func Read(list []string, read func(name string) ([]byte, error)) ([]Entry, error) {
 	if read == nil {
-		read = os.ReadFile
+		read = func(name string) ([]byte, error) { return bounded.ReadFile(name, maxFile) }
 	}
 	var out []Entry
 	for _, item := range list {
@@ -55,9 +56,6 @@ func isFile(item string) bool {
 }
 
 func readFile(out []Entry, name string, text []byte) ([]Entry, error) {
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("list of networks %q is larger than %d MB", name, maxFile>>20)
-	}
 	line := 0
 	for raw := range bytes.Lines(text) {
 		line++
