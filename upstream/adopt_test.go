@@ -14,13 +14,13 @@ import (
 func TestServersAreAdopted(t *testing.T) {
 	w := newWorld()
 	first := newPool(t, w, Config{Servers: servers(three[:2]...)}, nil)
-	kept := w.all[three[0]]
+	kept := w.at(three[0])
 	next := newPool(t, w, Config{Servers: servers(three[0], three[2])}, first)
-	if w.made != 3 {
-		t.Errorf("%d transports were made for three servers", w.made)
+	if w.count() != 3 {
+		t.Errorf("%d transports were made for three servers", w.count())
 	}
-	if kept.closed.Load() || !w.all[three[1]].closed.Load() {
-		t.Errorf("closed: the one that stays %v, the one that leaves %v", kept.closed.Load(), w.all[three[1]].closed.Load())
+	if kept.closed.Load() || !w.at(three[1]).closed.Load() {
+		t.Errorf("closed: the one that stays %v, the one that leaves %v", kept.closed.Load(), w.at(three[1]).closed.Load())
 	}
 	if next.members[0] != first.members[0] {
 		t.Error("an unchanged server is another one")
@@ -29,10 +29,8 @@ func TestServersAreAdopted(t *testing.T) {
 		t.Errorf("the old pool answers %d", x.Response.Status)
 	}
 	next.Close()
-	for a, tr := range w.all {
-		if !tr.closed.Load() {
-			t.Errorf("%s is open after the end", a)
-		}
+	if open := w.open(); len(open) > 0 {
+		t.Errorf("%v are open after the end", open)
 	}
 }
 
@@ -47,7 +45,7 @@ func TestNewWithoutStartChangesNothing(t *testing.T) {
 	}
 	unwanted.Close()
 	unwanted.Start()
-	if w.all[three[0]].closed.Load() || !w.all[three[1]].closed.Load() {
+	if w.at(three[0]).closed.Load() || !w.at(three[1]).closed.Load() {
 		t.Error("the wrong transport is closed")
 	}
 	again := newPool(t, w, Config{Servers: servers(three[0])}, p)
@@ -70,8 +68,8 @@ func TestChangedServersKeepTheirCondition(t *testing.T) {
 		list[0].Weight, list[1].Weight = 5, 5
 		time.Sleep(10 * time.Second)
 		next := newPoolWith(t, w, Config{Servers: list, Health: h}, Deps{Dial: ill.dial}, first)
-		if w.made != 3 {
-			t.Errorf("%d transports were made", w.made)
+		if w.count() != 3 {
+			t.Errorf("%d transports were made", w.count())
 		}
 		if s := state(next, three[0]); s.State != "down" || s.Reason != "connection refused" || s.Since != since || s.Weight != 5 {
 			t.Errorf("the server that was down: %+v", s)
@@ -94,10 +92,10 @@ func TestChangedServersKeepTheirCondition(t *testing.T) {
 func TestChangedTransportsAreReplaced(t *testing.T) {
 	w := newWorld()
 	first := newPool(t, w, Config{Servers: servers(three[0])}, nil)
-	old := w.all[three[0]]
+	old := w.at(three[0])
 	newPool(t, w, Config{Servers: servers(three[0]), TransportKey: "connect=1s"}, first)
-	if w.made != 2 || !old.closed.Load() || w.all[three[0]].closed.Load() {
-		t.Errorf("%d made, old closed %v, new closed %v", w.made, old.closed.Load(), w.all[three[0]].closed.Load())
+	if w.count() != 2 || !old.closed.Load() || w.at(three[0]).closed.Load() {
+		t.Errorf("%d made, old closed %v, new closed %v", w.count(), old.closed.Load(), w.at(three[0]).closed.Load())
 	}
 }
 
@@ -222,14 +220,12 @@ func TestThousandReloads(t *testing.T) {
 		p = next
 		ask(p)
 	}
-	if w.made > 3+1000 {
-		t.Errorf("%d transports were made", w.made)
+	if w.count() > 3+1000 {
+		t.Errorf("%d transports were made", w.count())
 	}
 	p.Close()
-	for a, tr := range w.all {
-		if !tr.closed.Load() {
-			t.Errorf("%s is open after the end", a)
-		}
+	if open := w.open(); len(open) > 0 {
+		t.Errorf("%v are open after the end", open)
 	}
 	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(deadline); {
 		runtime.Gosched()

@@ -89,13 +89,13 @@ func TestNamesAreResolvedByTTL(t *testing.T) {
 		if got := addresses(p); !slices.Equal(got, three[:2]) {
 			t.Errorf("before the time is over servers are %v", got)
 		}
-		kept, left := w.all[three[1]], w.all[three[0]]
+		kept, left := w.at(three[1]), w.at(three[0])
 		time.Sleep(2 * time.Second)
 		if got := addresses(p); !slices.Equal(got, three[1:]) {
 			t.Errorf("after the time is over servers are %v", got)
 		}
-		if kept != w.all[three[1]] || kept.closed.Load() || !left.closed.Load() || w.made != 3 {
-			t.Errorf("kept: same %v, closed %v; left: closed %v; %d made", kept == w.all[three[1]], kept.closed.Load(), left.closed.Load(), w.made)
+		if kept != w.at(three[1]) || kept.closed.Load() || !left.closed.Load() || w.count() != 3 {
+			t.Errorf("kept: same %v, closed %v; left: closed %v; %d made", kept == w.at(three[1]), kept.closed.Load(), left.closed.Load(), w.count())
 		}
 	})
 }
@@ -187,8 +187,8 @@ func TestServiceRecords(t *testing.T) {
 		if s := p.Status().Servers; len(s) != 1 || s[0].Backup {
 			t.Errorf("servers are %+v", s)
 		}
-		if w.made != 3 {
-			t.Errorf("%d transports were made", w.made)
+		if w.count() != 3 {
+			t.Errorf("%d transports were made", w.count())
 		}
 	})
 }
@@ -209,8 +209,8 @@ func TestNamesAreAdopted(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if b.looks != 1 || w.made != 2 {
-			t.Errorf("%d look-ups, %d transports", b.looks, w.made)
+		if b.looks != 1 || w.count() != 2 {
+			t.Errorf("%d look-ups, %d transports", b.looks, w.count())
 		}
 		if got := addresses(p); !slices.Equal(got, three[:2]) {
 			t.Errorf("servers are %v", got)

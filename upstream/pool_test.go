@@ -56,10 +56,34 @@ func (w *world) transport(ep *weir.Endpoint) weir.Transport {
 	return t
 }
 
-func (w *world) asked(address string) int {
+// at returns the transport made last for address.
+func (w *world) at(address string) *fakeTransport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return int(w.all[address].asked.Load())
+	return w.all[address]
+}
+
+// count returns how many transports were made.
+func (w *world) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.made
+}
+
+// open returns the addresses whose transports are not closed.
+func (w *world) open() (out []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for a, t := range w.all {
+		if !t.closed.Load() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (w *world) asked(address string) int {
+	return int(w.at(address).asked.Load())
 }
 
 // A fakeStream is a client that takes every answer.

@@ -165,5 +165,5 @@ func TestSoak(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines, %d before", n, before)
 	}
-	t.Logf("%d requests, %d transports", asked.Load(), w.made)
+	t.Logf("%d requests, %d transports", asked.Load(), w.count())
 }
