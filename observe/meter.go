@@ -66,6 +66,7 @@ type cells struct {
 	causes    []atomic.Uint64 // by cause; that of CauseNone stays 0
 	durations histogram
 	firsts    histogram // time to the first byte of the server that answered
+	bad       atomic.Uint64 // 5xx that servers or routes answered themselves: outcome "ok"
 	in, out   atomic.Uint64
 	retries   atomic.Uint64
 }
@@ -99,6 +100,8 @@ func (r *meter) Observe(x *weir.Exchange) {
 	c.statuses[r.m.slots.slot(status)].Add(1)
 	if x.Fault != nil {
 		c.causes[x.Fault.Cause].Add(1)
+	} else if status >= 500 {
+		c.bad.Add(1)
 	}
 	if status != 101 { // how long two sides talked says nothing of how fast the first answer was
 		c.durations.observe(x.Timing.End - x.Timing.Start)
@@ -190,7 +193,9 @@ func (r *meter) addTo(t *Traffic) {
 		t.Exchanges += n
 		t.Classes[class] += n
 	}
-	t.Faults += r.faults()
+	faults := r.faults()
+	t.Faults += faults
+	t.Failed += faults + r.sum(func(c *cells) *atomic.Uint64 { return &c.bad })
 	t.Retries += r.sum(func(c *cells) *atomic.Uint64 { return &c.retries })
 	t.BytesIn += r.sum(func(c *cells) *atomic.Uint64 { return &c.in })
 	t.BytesOut += r.sum(func(c *cells) *atomic.Uint64 { return &c.out })

@@ -102,6 +102,7 @@ type Traffic struct {
 	Exchanges uint64    `json:"exchanges"`
 	Classes   [6]uint64 `json:"classes"` // by the first digit of the status; 0: unusual ones
 	Faults    uint64    `json:"faults"`  // exchanges whose outcome is not "ok"
+	Failed    uint64    `json:"failed"`  // these, and those answered with 5xx: what Recent keeps
 	Retries   uint64    `json:"retries"`
 	BytesIn   uint64    `json:"bytes_in"`  // of request bodies
 	BytesOut  uint64    `json:"bytes_out"` // of response bodies

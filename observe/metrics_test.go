@@ -202,11 +202,15 @@ func TestMetricsCount(t *testing.T) {
 		"weir_response_body_bytes_total|shop|/*|shop":                        4*1024 + 16,
 		"weir_retries_total|shop|/*|shop":                                    1,
 	})
+	served := metered(m)
+	served.Response.Status = 500
+	served.BytesOut = 0
+	m.Observe(served)
 	tr := m.Traffic()
-	if tr.Exchanges != 6 || tr.Classes != [6]uint64{0, 0, 4, 0, 1, 1} || tr.Faults != 2 || tr.Retries != 1 || tr.BytesOut != 4*1024+16+14 {
+	if tr.Exchanges != 7 || tr.Classes != [6]uint64{0, 0, 4, 0, 1, 2} || tr.Faults != 2 || tr.Failed != 3 || tr.Retries != 1 || tr.BytesOut != 4*1024+16+14 {
 		t.Errorf("traffic is %+v", tr)
 	}
-	if len(tr.Bounds)+1 != len(tr.Buckets) || tr.Buckets[4] != 5 || tr.Buckets[len(tr.Bounds)] != 1 {
+	if len(tr.Bounds)+1 != len(tr.Buckets) || tr.Buckets[4] != 6 || tr.Buckets[len(tr.Bounds)] != 1 {
 		t.Errorf("traffic is %+v", tr)
 	}
 }

@@ -112,7 +112,7 @@ function remember(live) {
   if (before) {
     const dt = at - before.at, p = before.traffic;
     h.rate = (t.exchanges - p.exchanges) / dt;
-    h.faults = (t.faults - p.faults) / dt;
+    h.faults = (t.failed - p.failed) / dt;
     h.out = (t.bytes_out - p.bytes_out) / dt;
     h.classes = t.classes.map((n, i) => (n - p.classes[i]) / dt);
     const from = history[Math.max(0, history.length - recent)].traffic;
@@ -194,6 +194,7 @@ function updateUpstream(card, u, now) {
   if (u.queued) parts.push(`${u.queued} waiting`);
   if (u.error) parts.push(u.error);
   say(card.querySelector("caption span"), parts.join(" · "));
+  card.classList.toggle("unmeasured", !u.servers.some(s => s.latency));
   keep(card.querySelector("tbody"), u.servers, s => s.name + " " + s.address, () => {
     const tr = el("tr");
     tr.append(el("td"), el("td", "", el("span", "pill")), el("td", "why"), el("td", "n"), el("td", "n"), el("td", "n"), el("td", "n"));
@@ -327,11 +328,20 @@ function explanation(e) {
   if (e.sent) {
     card.append(el("h3", "", "What a server would get"), el("pre", "", [`${e.sent.method} ${e.sent.target}`, `Host: ${e.sent.host}`, ...(e.sent.header ?? [])].join("\n")));
   }
-  for (const u of e.upstreams ?? []) {
-    card.append(el("h3", "", "Balancing"), el("pre", "", JSON.stringify(u, null, 2)));
-  }
+  for (const u of (e.upstreams ?? []).map(lower)) card.append(...balancing(u));
   card.append(el("details", "", el("summary", "", "All of it as JSON"), el("pre", "", JSON.stringify(e, null, 2))));
   return card;
+}
+
+const lower = o => Object.fromEntries(Object.entries(o).map(([k, v]) => [k[0].toLowerCase() + k.slice(1), v]));
+
+function balancing(u) {
+  const list = el("ol", "routes");
+  for (const s of (u.servers ?? []).map(lower)) {
+    list.append(el("li", "", el("span", "pill " + (s.asked ? "good" : ""), s.asked ? "asked" : "not asked"), el("code", "", s.name), el("span", "quiet", s.reason)));
+  }
+  const how = [u.balance, u.key && `key ${u.key}`, u.queue && "would wait for room"].filter(Boolean).join(", ");
+  return [el("h3", "", `Upstream ${u.upstream}, ${how}`), list];
 }
 
 // ---------------------------------------------------------------- reload
