@@ -65,7 +65,7 @@ type cells struct {
 	statuses  []atomic.Uint64 // by slot
 	causes    []atomic.Uint64 // by cause; that of CauseNone stays 0
 	durations histogram
-	firsts    histogram // time to the first byte of the server that answered
+	firsts    histogram     // time to the first byte of the server that answered
 	bad       atomic.Uint64 // 5xx that servers or routes answered themselves: outcome "ok"
 	in, out   atomic.Uint64
 	retries   atomic.Uint64
