@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -200,15 +202,20 @@ func requestID(ls layers) *RequestID {
 	return nil
 }
 
-// needsID reports whether something that is written by the settings or the answer holds {request.id}.
-func needsID(s *Settings, more []Field) bool {
+const requestIDPlaceholder = "{request.id}"
+
+// needsID reports whether something that is written by the settings, or one of more, holds {request.id}.
+func (l *loader) needsID(s *Settings, more []Field) bool {
 	for _, t := range slices.Concat(s.Request, s.Response) {
 		more = slices.Concat(more, t.Set, t.Add, t.Default, t.QuerySet)
 	}
 	for _, p := range s.Errors {
+		if l.withID[p.File] {
+			return true
+		}
 		more = append(more, Field{Value: p.Body})
 	}
-	return slices.ContainsFunc(more, func(f Field) bool { return strings.Contains(f.Value, "{request.id}") })
+	return slices.ContainsFunc(more, func(f Field) bool { return strings.Contains(f.Value, requestIDPlaceholder) })
 }
 
 // checkSettings checks what the table cannot say of settings.
@@ -270,6 +277,8 @@ func (l *loader) errorPage(p *node) {
 	if p.has("file") {
 		if name, ok := l.file(p, p.schema.attr("file"), get[string](p, "file"), p.at("file")); ok {
 			p.attrs["file"] = setting{name, p.at("file")}
+			page, _ := os.ReadFile(name)
+			l.withID[name] = bytes.Contains(page, []byte(requestIDPlaceholder))
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (l *loader) addID(r *Route) {
 	for _, log := range l.config.Logs {
 		more = append(more, Field{Value: log.Format})
 	}
-	if r.RequestID == nil && needsID(&r.Settings, more) {
+	if r.RequestID == nil && l.needsID(&r.Settings, more) {
 		n := &node{schema: l.schema.block("site").block("request_id")}
 		r.RequestID = &RequestID{
 			Header: get[string](n, "header"), Accept: get[string](n, "accept"), Format: get[string](n, "format"), Hide: true,
@@ -229,15 +229,22 @@ func (l *loader) mirror(n, c *node, out *Route) {
 }
 
 func mirrorOf(n *node, upstream string) *Mirror {
-	return &Mirror{
+	out := &Mirror{
 		Upstream:   upstream,
 		Sample:     float64(get[int](n, "share")) / 100,
 		MaxBody:    get[int64](n, "max_body"),
 		Concurrent: get[int](n, "concurrent"),
 	}
+	if out.MaxBody == 0 {
+		out.MaxBody = -1
+	}
+	return out
 }
 
 func (l *loader) respond(n *node) *Respond {
+	for _, f := range get[[]Field](n, "headers") {
+		l.fieldName(n, "headers", f.Name)
+	}
 	return &Respond{
 		Status:  get[int](n, "status"),
 		Body:    get[string](n, "body"),

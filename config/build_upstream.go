@@ -179,17 +179,15 @@ func (l *loader) health(n *node, u *Upstream) {
 		Rise:     get[int](c, "rise"),
 		Fall:     get[int](c, "fall"),
 	}
+	for _, f := range u.Health.Headers {
+		l.fieldName(c, "headers", f.Name)
+	}
 	if !strings.HasPrefix(u.Health.Path, "/") {
 		l.report(c.at("path"), in(c, "path: "+quote(u.Health.Path)+" does not begin with a slash"), "", "did you mean "+quote("/"+u.Health.Path)+"?")
 	}
 	for _, name := range []string{"path", "method", "host", "headers", "expect", "match"} {
 		if u.Health.TCP && c.has(name) {
 			l.report(c.at(name), in(c, name+" has no meaning with tcp"), "", "")
-		}
-	}
-	for _, d := range []string{"interval", "timeout"} {
-		if get[time.Duration](c, d) <= 0 {
-			l.report(c.at(d), in(c, d+" must be more than 0"), "", "")
 		}
 	}
 }

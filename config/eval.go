@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -214,6 +215,10 @@ func (r *reader) check(n *node, a *attr, w written, at hcl.Range) (any, bool) {
 	v, complaint := parseScalar(a.kind, w.text)
 	if complaint != "" {
 		r.report(at, in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, unitHint(a.kind, w))
+		return nil, false
+	}
+	if !a.zero && (v == time.Duration(0) || v == int64(0)) {
+		r.report(at, in(n, a.name+" must be more than 0"), "", "")
 		return nil, false
 	}
 	if !r.inRange(n, a, v, w, at) || !r.isAllowed(n, a, w, at) {

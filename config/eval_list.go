@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -148,6 +149,10 @@ func (r *reader) fields(n *node, a *attr, e hcl.Expression) ([]Field, bool) {
 		if good {
 			w.secret = w.secret || r.secretName(name)
 			_, good = r.check(n, &b, w, at)
+		}
+		if good && strings.ContainsFunc(w.text, unicode.IsControl) {
+			r.report(at, in(n, b.name+": "+w.shown()+" holds a control character, such as the end of a line"), "", "")
+			good = false
 		}
 		if good && slices.ContainsFunc(out, func(f Field) bool { return f.Name == name }) {
 			r.report(key, in(n, b.name+" stands there twice"), "", "")

@@ -67,6 +67,7 @@ type loader struct {
 
 	policies  map[string]*node
 	addresses map[string]bool // for which there is an anonymous upstream
+	withID    map[string]bool // files of error pages that hold {request.id}
 	missing   Diagnostics     // why the site at hand cannot be served, though nothing is wrong with itself
 }
 
@@ -74,7 +75,11 @@ func newLoader() *loader {
 	schema := language()
 	r := &reader{schema: schema, symbols: &symbols{}, quoter: newQuoter()}
 	r.context = r.newContext()
-	return &loader{policies: map[string]*node{}, addresses: map[string]bool{}, reader: r, config: &Config{}, root: &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}}}
+	return &loader{
+		reader: r, config: &Config{},
+		root:     &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}},
+		policies: map[string]*node{}, addresses: map[string]bool{}, withID: map[string]bool{},
+	}
 }
 
 // flush moves what was said of one part to all that was said.

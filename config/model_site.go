@@ -136,7 +136,7 @@ type Weighted struct {
 type Mirror struct {
 	Upstream   string
 	Sample     float64 // share of the requests, 0 to 1; default 1
-	MaxBody    int64   // requests with more content are not copied; default 64 KiB
+	MaxBody    int64   // requests with more content are not copied; default 64 KiB; -1: none with content
 	Concurrent int     // copies under way at a time; default 64
 }
 

@@ -28,7 +28,8 @@ type attr struct {
 	laterOf  []string // known values that are not available yet
 	of       string   // of references: to which kind of block
 	example  string
-	min, max int // of whole numbers and percents, where max > 0
+	min, max int  // of whole numbers and percents, where max > 0
+	zero     bool // of durations, sizes and rates: nothing is a value, too
 	required bool
 	later    bool // known, and not available yet
 }

@@ -55,7 +55,7 @@ func settingAttrs() []attr {
 		{name: "use", kind: references, of: "policy", doc: "Policies whose settings hold where nothing is said here; the later one wins."},
 		{name: "allow", kind: clients, defDoc: "everybody", doc: "Networks of clients that are let in, and files of networks; all others are refused."},
 		{name: "deny", kind: clients, defDoc: "nobody", doc: "Networks of clients that are refused, and files of networks."},
-		{name: "max_body", kind: size, defDoc: "no limit", doc: "How big the body of a request may be."},
+		{name: "max_body", kind: size, zero: true, defDoc: "no limit", doc: "How big the body of a request may be."},
 		{name: "host", kind: template, defDoc: "as the upstream says", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
 		{name: "forwarded", kind: text, def: ForwardedX, oneOf: forwardedModes(), doc: "How servers are told who the client is: X-Forwarded-For, -Proto, -Host and -Prefix, or Forwarded."},
 		{name: "forwarded_port", kind: boolean, def: "false", doc: "Servers also get X-Forwarded-Port."},
@@ -194,7 +194,7 @@ func mirrorBlock() *block {
 		attrs: []attr{
 			{name: "to", kind: reference, of: "upstream", required: true, example: "upstream.next", doc: "The upstream that gets them."},
 			{name: "share", kind: percent, min: 1, max: 100, def: "100%", doc: "Of how many requests."},
-			{name: "max_body", kind: size, def: "64KiB", doc: "Requests with more content are not copied."},
+			{name: "max_body", kind: size, zero: true, def: "64KiB", doc: "Requests with more content are not copied; 0B: only those without."},
 			{name: "concurrent", kind: whole, min: 1, max: 1 << 20, def: "64", doc: "How many copies may be under way; further ones are dropped."},
 		},
 	}

@@ -132,9 +132,9 @@ func logBlock() *block {
 		blocks: []*block{{
 			name: "rotate", doc: "When the file is put aside, and how many old ones are kept.",
 			attrs: []attr{
-				{name: "size", kind: size, defDoc: "whatever its size", doc: "How big the file may become."},
-				{name: "age", kind: duration, defDoc: "whatever its age", doc: "A new file at each multiple of it since midnight UTC."},
-				{name: "keep", kind: whole, min: 0, max: 100000, def: "10", doc: "How many old files are kept."},
+				{name: "size", kind: size, zero: true, defDoc: "whatever its size", doc: "How big the file may become."},
+				{name: "age", kind: duration, zero: true, defDoc: "whatever its age", doc: "A new file at each multiple of it since midnight UTC."},
+				{name: "keep", kind: whole, min: 1, max: 100000, def: "10", doc: "How many old files are kept."},
 			},
 		}},
 	}

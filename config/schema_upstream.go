@@ -18,7 +18,7 @@ func upstreamBlock() *block {
 }`,
 		attrs: []attr{
 			{name: "balance", kind: text, def: RoundRobin, oneOf: []string{RoundRobin, Random, LeastRequest, LeastTime, Hash, Maglev}, laterOf: []string{"nearest"}, doc: "How the server for a request is chosen."},
-			{name: "slow_start", kind: duration, defDoc: "none", doc: "How long a server that comes back takes to get its full share."},
+			{name: "slow_start", kind: duration, zero: true, defDoc: "none", doc: "How long a server that comes back takes to get its full share."},
 			{name: "keepalive", kind: whole, min: 0, max: 1 << 20, def: "1024", doc: "How many idle connections to each server are kept; 0: none."},
 			{name: "keepalive_idle", kind: duration, def: "60s", doc: "How long an idle connection is kept."},
 			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
@@ -92,7 +92,7 @@ func stickyBlock() *block {
 			{name: "by", kind: template, defDoc: "the client's address", doc: `What is hashed, with balance = "hash" or "maglev": the same value, the same server.`},
 			{name: "path", kind: text, def: "/", doc: "The cookie's path."},
 			{name: "domain", kind: text, defDoc: "the host alone", doc: "The cookie's domain."},
-			{name: "ttl", kind: duration, defDoc: "until the browser is closed", doc: "How long the cookie lasts."},
+			{name: "ttl", kind: duration, zero: true, defDoc: "until the browser is closed", doc: "How long the cookie lasts."},
 			{name: "secure", kind: boolean, def: "false", doc: "The cookie is sent over TLS alone."},
 			{name: "http_only", kind: boolean, def: "true", doc: "Scripts cannot read the cookie."},
 			{name: "same_site", kind: text, oneOf: []string{"lax", "strict", "none"}, defDoc: "not said", doc: "The cookie's SameSite."},
@@ -130,7 +130,7 @@ func outlierBlock() *block {
 			{name: "errors", kind: whole, min: 1, max: 1 << 20, def: "5", doc: "How many failures in a row eject: no connection, no answer, or a status of 500 and more."},
 			{name: "within", kind: duration, def: "10s", doc: "The time within which they are counted."},
 			{name: "eject", kind: duration, def: "30s", doc: "For how long the first time; it doubles each further time, up to 16-fold."},
-			{name: "max_ejected", kind: percent, min: 0, max: 100, def: "50%", doc: "How many of the servers may be out at one time."},
+			{name: "max_ejected", kind: percent, min: 1, max: 100, def: "50%", doc: "How many of the servers may be out at one time."},
 		},
 	}
 }
@@ -141,8 +141,8 @@ func retryBlock() *block {
 		doc:  "When another server is asked: never for a request that a server may have acted on.",
 		attrs: []attr{
 			{name: "attempts", kind: whole, min: 1, max: 20, def: "3", doc: "How many servers are asked for one request, the first one included; 1: no retries."},
-			{name: "budget", kind: percent, min: 0, max: 100, def: "20%", doc: "How many of all requests may be retries, so that a failing upstream is not asked twice as much."},
-			{name: "min_per_second", kind: whole, min: 0, max: 1 << 20, def: "10", doc: "How many retries are always allowed."},
+			{name: "budget", kind: percent, min: 1, max: 100, def: "20%", doc: "How many of all requests may be retries, so that a failing upstream is not asked twice as much."},
+			{name: "min_per_second", kind: whole, min: 1, max: 1 << 20, def: "10", doc: "How many retries are always allowed."},
 		},
 	}
 }
