@@ -3,6 +3,7 @@ package weirtest
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"sort"
@@ -19,6 +20,8 @@ import (
 //	/status/N     that status
 //	/echo...      the request as it arrived: request line, fields in alphabetical order, an empty line, content
 //	/slow/MS      after MS milliseconds
+//	/sum          the length and the CRC-32 (IEEE) of the request's content
+//	/upgrade      101, and then every byte comes back
 //	/health       200, or 503 while it is sick
 //	anything      its name and a line feed
 type Server struct {
@@ -48,6 +51,12 @@ func (s *Server) serve() {
 
 // Close ends the server.
 func (s *Server) Close() { s.kill() }
+
+// Kill closes the server's socket and connections at once; Revive opens the same port again.
+func (s *Server) Kill() { s.kill() }
+
+// Revive undoes Kill.
+func (s *Server) Revive() error { return s.revive() }
 
 func (s *Server) kill() { s.http.Close() }
 
@@ -82,6 +91,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s says %d\n", s.name, n)
 	case "echo":
 		echo(w, r)
+	case "sum":
+		sum(w, r)
+	case "upgrade":
+		upgrade(w, r)
 	case "slow":
 		pause(r.Context(), time.Duration(n)*time.Millisecond)
 		fmt.Fprintln(w, s.name)
@@ -112,4 +125,24 @@ func echo(w io.Writer, r *http.Request) {
 	}
 	sort.Strings(lines)
 	fmt.Fprintf(w, "%s %s %s\n%s\n\n%s\n", r.Method, r.RequestURI, r.Proto, strings.Join(lines, "\n"), body)
+}
+
+// sum writes what came: a content that was cut or changed on the way gives itself away.
+func sum(w http.ResponseWriter, r *http.Request) {
+	crc := crc32.NewIEEE()
+	n, err := io.Copy(crc, r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	fmt.Fprintf(w, "%d %08x\n", n, crc.Sum32())
+}
+
+func upgrade(w http.ResponseWriter, r *http.Request) {
+	c, rw, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
+	io.Copy(c, rw)
 }
