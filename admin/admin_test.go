@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -55,14 +56,23 @@ func decode[T any](t *testing.T, w *httptest.ResponseRecorder) (v T) {
 }
 
 func TestHealth(t *testing.T) {
-	e := &fake{state: observe.Serving}
-	s := newServer(t, Config{}, e)
-	for state, want := range map[observe.State]int{observe.Serving: 200, observe.Draining: 503, observe.Starting: 503} {
-		e.state = state
-		if w := do(t, s, "GET", "/healthz", "", nil); w.Code != want {
-			t.Errorf("%s: status %d, want %d", state, w.Code, want)
+	synctest.Test(t, func(t *testing.T) {
+		e := &fake{}
+		s := newServer(t, Config{}, e)
+		for state, want := range map[observe.State]int{observe.Serving: 200, observe.Draining: 503, observe.Starting: 503} {
+			e.state = state
+			time.Sleep(stateAge)
+			e.looks.Store(0)
+			for range 100 {
+				if w := do(t, s, "GET", "/healthz", "", nil); w.Code != want {
+					t.Fatalf("%s: status %d, want %d", state, w.Code, want)
+				}
+			}
+			if n := e.looks.Load(); n != 1 {
+				t.Errorf("%d looks at the whole status for 100 checks", n)
+			}
 		}
-	}
+	})
 }
 
 func TestStatus(t *testing.T) {

@@ -13,12 +13,14 @@ import (
 // A fake is an engine of two sites, one of them broken.
 type fake struct {
 	state   observe.State
+	looks   atomic.Int64 // at the status
 	reloads atomic.Int64
 	broken  string // what a reload says; "": it succeeds
 	asked   ExplainRequest
 }
 
 func (f *fake) Status() observe.Status {
+	f.looks.Add(1)
 	start := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
 	return observe.Status{
 		Version: "1.2.3", State: f.state, Started: start, Uptime: 60,
