@@ -200,7 +200,7 @@ func (n *netConn) WriteBuffers(head, body, tail []byte) error {
 	return n.writeError(err)
 }
 
-func (n *netConn) Splice(Conn, int64, time.Duration) (int64, error) { return 0, ErrNoSplice }
+func (n *netConn) Splice(Conn, int64, Pace, Pace) (int64, error) { return 0, ErrNoSplice }
 
 func (n *netConn) Idle(t Task) bool {
 	n.mu.Lock()

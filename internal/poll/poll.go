@@ -29,11 +29,12 @@ type Conn interface {
 	// WriteBuffers sends head, body and tail, in one system call where possible. tail is short.
 	WriteBuffers(head, body, tail []byte) error
 	// Splice moves up to n bytes (n < 0: until the end) from src to this connection without looking at
-	// them, and returns how many were moved. Waits on src obey src's read deadline renewed by each
-	// progress to now+stall, waits on the receiver its write deadline likewise; stall 0: no limit.
-	// An error of the receiving side is a *SinkError. It returns ErrNoSplice, having moved nothing, where
-	// this pair of connections can't, and io.ErrUnexpectedEOF where src ends before n bytes.
-	Splice(src Conn, n int64, stall time.Duration) (int64, error)
+	// them, and returns how many were moved. src has to keep the pace from, and the receiver the pace to;
+	// both take the place of deadlines set before, and a wait for one is not held against the other. One that
+	// falls behind ends the splice with ErrTimeout. An error of the receiving side is a *SinkError. It returns
+	// ErrNoSplice, having moved nothing, where this pair of connections can't, and io.ErrUnexpectedEOF where src
+	// ends before n bytes.
+	Splice(src Conn, n int64, from, to Pace) (int64, error)
 
 	// Idle gives the connection back to the poller: t.Run is called, on a goroutine of its own, once
 	// there is something to read, the end, or the read deadline. It returns false, and has done nothing,
@@ -73,6 +74,12 @@ type Conn interface {
 	Shard() int
 	LocalAddr() netip.AddrPort  // zero for a unix socket
 	RemoteAddr() netip.AddrPort // zero for a unix socket
+}
+
+// A Pace is how fast bytes must move: Bytes at least (0: one) for each Window of waiting; Window 0: no limit.
+type Pace struct {
+	Window time.Duration
+	Bytes  int64
 }
 
 // A Task is what an idle connection does when it wakes. It runs on a worker's goroutine and may block.

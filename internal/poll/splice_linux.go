@@ -4,7 +4,6 @@ import (
 	"io"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,8 +60,8 @@ func (p *pipe) close() {
 }
 
 // Splice moves bytes by splice(2) through a pipe: they never enter this process.
-func (s *sock) Splice(src Conn, n int64, stall time.Duration) (int64, error) {
-	from, ok := src.(*sock)
+func (s *sock) Splice(src Conn, n int64, from, to Pace) (int64, error) {
+	source, ok := src.(*sock)
 	if !ok {
 		return 0, ErrNoSplice
 	}
@@ -70,13 +69,45 @@ func (s *sock) Splice(src Conn, n int64, stall time.Duration) (int64, error) {
 	if p == nil {
 		return 0, ErrNoSplice
 	}
-	moved, err := s.pump(from, p, n, stall)
+	moved, err := s.pump(source, p, n, &pacer{Pace: from}, &pacer{Pace: to})
 	if err == nil {
 		s.p.group.pipes.put(p)
 	} else {
 		p.close() // it may still hold bytes
 	}
 	return moved, err
+}
+
+// A pacer holds one side of a splice to its pace.
+type pacer struct {
+	Pace
+	moved  int64 // since the window began
+	waited int64 // within it, nanoseconds
+	since  int64 // when the present wait began; 0: there is none
+}
+
+// wait notes that a wait begins, and sets when it must have ended. A wait that is woken for nothing goes on
+// as it was, so that a deadline somebody else has set meanwhile is not lost.
+func (p *pacer) wait(setDeadline func(int64)) {
+	if p.since != 0 {
+		return
+	}
+	p.since = clock.Now()
+	if p.Window <= 0 {
+		setDeadline(0)
+		return
+	}
+	setDeadline(p.since + int64(p.Window) - p.waited)
+}
+
+func (p *pacer) progress(n int) {
+	if p.since != 0 {
+		p.waited += clock.Now() - p.since
+		p.since = 0
+	}
+	if p.moved += int64(n); p.moved >= p.Bytes {
+		p.moved, p.waited = 0, 0
+	}
 }
 
 func (pipes *pipeStore) close() {
@@ -88,13 +119,13 @@ func (pipes *pipeStore) close() {
 	pipes.free = nil
 }
 
-func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved int64, err error) {
+func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, err error) {
 	for n < 0 || moved < n {
 		ask := pipeSize
 		if n >= 0 {
 			ask = int(min(int64(ask), n-moved))
 		}
-		got, err := from.fill(p, ask, stall)
+		got, err := from.fill(p, ask, in)
 		if err != nil {
 			return moved, err
 		}
@@ -104,7 +135,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved in
 			}
 			return moved, io.ErrUnexpectedEOF
 		}
-		if err := s.drain(p, got, stall); err != nil {
+		if err := s.drain(p, got, out); err != nil {
 			return moved, &SinkError{err}
 		}
 		moved += int64(got)
@@ -113,8 +144,8 @@ func (s *sock) pump(from *sock, p *pipe, n int64, stall time.Duration) (moved in
 }
 
 // fill moves up to ask bytes from the socket into the empty pipe; 0: the end.
-func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
-	for waited := false; ; waited = true {
+func (s *sock) fill(p *pipe, ask int, pace *pacer) (int, error) {
+	for {
 		if err := s.broken(); err != nil {
 			return 0, err
 		}
@@ -123,11 +154,10 @@ func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
 		switch {
 		case e == 0:
 			s.drained = false
+			pace.progress(n)
 			return n, nil
 		case e == syscall.EAGAIN:
-			if !waited {
-				s.SetReadDeadline(after(stall))
-			}
+			pace.wait(s.SetReadDeadline)
 			if err := s.waitRead(); err != nil {
 				return 0, err
 			}
@@ -138,8 +168,8 @@ func (s *sock) fill(p *pipe, ask int, stall time.Duration) (int, error) {
 }
 
 // drain moves n bytes from the pipe into the socket.
-func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
-	for waited := false; n > 0; {
+func (s *sock) drain(p *pipe, n int, pace *pacer) error {
+	for n > 0 {
 		if err := s.broken(); err != nil {
 			return err
 		}
@@ -148,12 +178,9 @@ func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
 		switch {
 		case e == 0:
 			n -= m
-			waited = false
+			pace.progress(m)
 		case e == syscall.EAGAIN:
-			if !waited {
-				s.SetWriteDeadline(after(stall))
-			}
-			waited = true
+			pace.wait(s.SetWriteDeadline)
 			if err := s.wr.wait(s.writeStop); err != nil {
 				return err
 			}
@@ -162,11 +189,4 @@ func (s *sock) drain(p *pipe, n int, stall time.Duration) error {
 		}
 	}
 	return nil
-}
-
-func after(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
-	}
-	return clock.Now() + int64(d)
 }

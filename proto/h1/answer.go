@@ -216,7 +216,7 @@ func (a *answer) fail(err error) error {
 // A splicer is a writer that can take bytes from a connection without a copy. It returns
 // poll.ErrNoSplice, having moved nothing, where it can't.
 type splicer interface {
-	spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error)
+	spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, error)
 }
 
 // A lastWriter is a writer that can do better when it knows that these are the last bytes.
@@ -279,7 +279,7 @@ func (a *answer) splice(dst io.Writer) (int64, error) {
 		return 0, nil
 	}
 	u.releaseBig()
-	n, err := sp.spliceFrom(u.Conn, a.left, u.stall)
+	n, err := sp.spliceFrom(u.Conn, a.left, poll.Pace{Window: u.stall})
 	a.at = clock.Now()
 	a.left -= n
 	switch {

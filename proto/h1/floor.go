@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"weir/internal/clock"
+	"weir/internal/poll"
 )
 
 // floorWindow is how long a body may move more slowly than the floor before it is given up.
@@ -29,6 +30,13 @@ func (f *floor) progress(n int) {
 	if f.moved >= f.rate*int64(floorWindow/time.Second) {
 		f.moved, f.began = 0, clock.Now()
 	}
+}
+
+// pace is the floor as a splice has to keep it.
+func (f *floor) pace() poll.Pace { return paceOf(f.rate) }
+
+func paceOf(rate int64) poll.Pace {
+	return poll.Pace{Window: floorWindow, Bytes: rate * int64(floorWindow/time.Second)}
 }
 
 // pause moves the window on by what was spent waiting for somebody else.

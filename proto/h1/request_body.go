@@ -226,7 +226,7 @@ func (b *requestBody) splice(dst io.Writer) (int64, error) {
 	if !ok || b.err != nil || b.length < 0 || b.left < spliceMin || w.buffered() > 0 || !b.went {
 		return 0, nil
 	}
-	n, err := sp.spliceFrom(w.conn.Conn, b.left-1, floorWindow)
+	n, err := sp.spliceFrom(w.conn.Conn, b.left-1, b.floor.pace())
 	b.left -= n
 	w.x.BytesIn += n
 	switch e, isWrite := err.(*poll.SinkError); {

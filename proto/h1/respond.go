@@ -286,15 +286,14 @@ func (aw *answerWriter) fault(err error) error {
 }
 
 // spliceFrom implements splicer.
-func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error) {
+func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, error) {
 	if aw.chunked {
 		return 0, poll.ErrNoSplice
 	}
 	if err := aw.flush(); err != nil {
 		return 0, &poll.SinkError{Err: err}
 	}
-	aw.arm(0)
-	m, err := aw.w.conn.Splice(src, n, stall)
+	m, err := aw.w.conn.Splice(src, n, from, paceOf(aw.w.cfg.Timeouts.BodyFloor))
 	aw.w.x.BytesOut += m
 	if aw.left >= 0 {
 		aw.left -= m

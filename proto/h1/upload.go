@@ -119,11 +119,11 @@ func (up *upload) finish() error {
 	return sink(err)
 }
 
-func (up *upload) spliceFrom(src poll.Conn, n int64, stall time.Duration) (int64, error) {
+func (up *upload) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, error) {
 	if up.chunked {
 		return 0, poll.ErrNoSplice
 	}
-	return up.u.Splice(src, n, stall)
+	return up.u.Splice(src, n, from, poll.Pace{Window: up.u.stall})
 }
 
 func sink(err error) error {
