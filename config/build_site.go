@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -255,6 +256,9 @@ func (l *loader) respond(n *node) *Respond {
 
 func (l *loader) redirect(n *node) *Redirect {
 	out := &Redirect{To: get[string](n, "to"), Status: get[int](n, "status"), DropQuery: get[bool](n, "drop_query")}
+	if strings.ContainsFunc(out.To, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
+		l.report(n.at("to"), in(n, "to: "+quote(out.To)+" holds a blank, a backslash or a control character"), "in a URL these are written %20, %5C and the like", "")
+	}
 	if n.has("status") && !slices.Contains([]int{301, 302, 303, 307, 308}, out.Status) {
 		l.report(n.at("status"), in(n, fmt.Sprintf("status: %d does not redirect", out.Status)), "allowed: 301, 302, 303, 307, 308", "")
 	}
@@ -282,8 +286,33 @@ func (l *loader) rewrite(n *node) *Rewrite {
 	}
 	if n.has("path") {
 		l.regexp(n, "path", out.Regex, n.at("path"))
+		l.groups(n, out)
 	}
 	return out
+}
+
+// groups reports groups in a replacement that its expression does not have: they would be nothing.
+func (l *loader) groups(n *node, out *Rewrite) {
+	expr, err := regexp.Compile(out.Regex)
+	if err != nil {
+		return
+	}
+	for _, m := range regexp.MustCompile(`\$(?:\$|(\w+)|\{(\w+)\})`).FindAllStringSubmatch(out.Replace, -1) {
+		name := m[1] + m[2]
+		number, err := strconv.Atoi(name)
+		if name != "" && (err == nil && number > expr.NumSubexp() || err != nil && expr.SubexpIndex(name) < 0) {
+			l.report(n.at("replace"), in(n, "replace: path has no group "+quote(name)), "", groupHint(expr, name))
+		}
+	}
+}
+
+// groupHint is for $1x, which is the group "1x".
+func groupHint(expr *regexp.Regexp, name string) string {
+	digits := name[:len(name)-len(strings.TrimLeft(name, "0123456789"))]
+	if digits == "" || digits == name {
+		return didYouMean(name, slices.DeleteFunc(expr.SubexpNames(), func(s string) bool { return s == "" }))
+	}
+	return "did you mean " + quote("${"+digits+"}"+name[len(digits):]) + " (written $${...})?"
 }
 
 func (l *loader) expect(s *Site, n *node) Expect {
