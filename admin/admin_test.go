@@ -97,7 +97,7 @@ func TestLive(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	s := newServer(t, Config{}, &fake{})
 	w := do(t, s, "GET", "/metrics", "", nil)
-	if w.Code != 200 || !strings.Contains(w.Body.String(), "weir_up 1\n") || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain; version=0.0.4") {
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "weir_exchanges_total{") || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain; version=0.0.4") {
 		t.Errorf("%d %q %s", w.Code, w.Header(), w.Body)
 	}
 }

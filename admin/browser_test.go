@@ -28,7 +28,7 @@ func TestDashboardInABrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	run := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir="+t.TempDir(),
-		"--virtual-time-budget=3000", "--dump-dom", "http://"+s.Addr()+"/")
+		"--virtual-time-budget=6000", "--dump-dom", "http://"+s.Addr()+"/")
 	run.WaitDelay = 5 * time.Second
 	out, err := run.Output()
 	if err != nil {
@@ -38,7 +38,7 @@ func TestDashboardInABrowser(t *testing.T) {
 	for _, want := range []string{
 		`<span id="state" class="pill good">serving</span>`,
 		`round-robin`, `10.0.0.1:80`, `connection refused`, `<span class="pill bad">unhealthy</span>`,
-		`1 of 2 servers in service`, `no such upstream &lt;script&gt;`, `2 sites, 1 route<`,
+		`<td>shop "1"</td><td>/shoes,{id}/*</td>`, `<td class="n">11</td>`, `1 of 2 servers in service`, `no such upstream &lt;script&gt;`, `2 sites, 1 route<`,
 	} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page lacks %s", want)

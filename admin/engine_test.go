@@ -46,7 +46,11 @@ func (f *fake) Failures() []observe.Failure {
 }
 
 func (f *fake) WriteMetrics(w io.Writer) error {
-	_, err := io.WriteString(w, "# HELP weir_up x\n# TYPE weir_up gauge\nweir_up 1\n")
+	_, err := io.WriteString(w, `# HELP weir_exchanges_total x
+# TYPE weir_exchanges_total counter
+weir_exchanges_total{site="shop \"1\"",route="/shoes,{id}/*",upstream="shop",status="200"} 7
+weir_exchanges_total{site="shop \"1\"",route="/shoes,{id}/*",upstream="shop",status="404"} 4
+`)
 	return err
 }
 

@@ -46,6 +46,7 @@ func routes(e Engine, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /{$}", static("index.html", "text/html; charset=utf-8"))
 	mux.HandleFunc("GET /style.css", static("style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /app.js", static("app.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /routes.js", static("routes.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /charts.js", static("charts.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", static("icon.svg", "image/svg+xml"))
 	return mux

@@ -1,5 +1,6 @@
 // The dashboard: asks for live each second and shows it. All text from weir goes through textContent.
 import {line, stack} from "./charts.js";
+import {busiest, parse} from "./routes.js";
 
 const slots = 120;      // seconds in the charts
 const recent = 10;     // seconds that quantiles are taken over
@@ -271,6 +272,27 @@ function showTables(live) {
     cells(tr, [l.name, l.to, number(l.written), number(l.dropped)], ["", "", "n", "n"]));
 }
 
+// ---------------------------------------------------------------- routes
+
+let looked = null; // the last look at the metrics: {at, routes}
+let next = 0;      // when to look again, in milliseconds of performance.now
+
+async function showRoutes(live) {
+  if (performance.now() < next) return;
+  next = performance.now() + (live.routes > 500 ? 10000 : 2000) - 100;
+  const r = await fetch("metrics", {signal: AbortSignal.timeout(5000)});
+  if (!r.ok) return;
+  const look = {at: performance.now(), routes: parse(await r.text())};
+  if (looked) {
+    const top = busiest(looked.routes, look.routes, (look.at - looked.at) / 1000, 15);
+    say($("routes-sum"), look.routes.size > top.length ? `the busiest ${top.length} of ${count.format(look.routes.size)}` : "");
+    keep($("routes"), top, t => t.key, () => el("tr"), (tr, t) => cells(tr, [
+      t.site || (t.route ? "" : "no site or route"), t.route, t.upstream, number(t.rate), number(t.errors), span(t.mean), bytes(t.out), number(t.total),
+    ], ["", "", "", "n", "n", "n", "n", "n"]));
+  }
+  looked = look;
+}
+
 // ---------------------------------------------------------------- explain
 
 function explainFailure(f) {
@@ -391,7 +413,9 @@ async function tick() {
   try {
     const r = await fetch("live", {signal: AbortSignal.timeout(5000)});
     if (!r.ok) throw new Error(`status ${r.status}`);
-    show(await r.json());
+    const live = await r.json();
+    show(live);
+    await showRoutes(live);
   } catch (err) {
     lost(err);
   }
