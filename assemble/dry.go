@@ -127,11 +127,7 @@ func splitURL(text string) (scheme, authority, path, query string, err error) {
 func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, error) {
 	run := dryRun{x: x}
 	b := &builder{engine: e, config: g.config, g: g}
-	var end weir.Handler = weir.HandlerFunc(func(x *weir.Exchange) error {
-		run.sent = x.Clone()
-		x.Response.Status = 200
-		return nil
-	})
+	end := g.server(r, &run)
 	if r.Respond != nil || r.Redirect != nil {
 		var err error
 		if end, _, err = b.origin(r); err != nil {
@@ -146,6 +142,27 @@ func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, 
 		x.Fail(err)
 	}
 	return run, nil
+}
+
+// server returns what stands in for the server that the route would ask first.
+func (g *generation) server(r *config.Route, run *dryRun) weir.Handler {
+	var t weir.Transport = captor{run: run}
+	if p := g.pools[leads(r)[0]]; p != nil && len(p.config.Servers) > 0 {
+		t = named(t, &weir.Endpoint{Name: p.config.Servers[0].Address}, p.config.Host)
+	}
+	return weir.HandlerFunc(t.RoundTrip)
+}
+
+// A captor is a transport that keeps what it is to send.
+type captor struct {
+	unconnected
+	run *dryRun
+}
+
+func (c captor) RoundTrip(x *weir.Exchange) error {
+	c.run.sent = x.Clone()
+	x.Response.Status = 200
+	return nil
 }
 
 // routeConfig returns what the configuration says of a route.

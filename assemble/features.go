@@ -24,7 +24,7 @@ type feature struct {
 // features is the table of all middlewares. The order within a phase is the order here.
 func features() []feature {
 	return []feature{
-		{"request id", weir.PhaseObserve, makeRequestID},
+		{"request id", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeRequestID(&r.Settings) }},
 		{"errors", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
 		{"access", weir.PhaseAdmit, makeAccess},
 		{"body limit", weir.PhaseAdmit, makeMaxBody},
@@ -34,8 +34,8 @@ func features() []feature {
 	}
 }
 
-func makeRequestID(_ *builder, r *config.Route) (weir.Middleware, error) {
-	id := r.RequestID
+func makeRequestID(s *config.Settings) (weir.Middleware, error) {
+	id := s.RequestID
 	if id == nil {
 		return nil, nil
 	}

@@ -47,11 +47,9 @@ func (b *builder) front(trusted func(netip.Addr) bool) weir.Handler {
 	return h
 }
 
-// believe puts before next what settles who the client is; next itself where nobody is trusted.
+// believe puts before next what settles who the client is. It stands there also where nobody is trusted: what
+// strangers say of the client must not get through.
 func believe(c *config.Config, trusted func(netip.Addr) bool, next weir.Handler) (weir.Handler, error) {
-	if trusted == nil {
-		return next, nil
-	}
 	cfg, err := believing(c, trusted)
 	if err != nil {
 		return next, err

@@ -34,11 +34,26 @@ func (b *builder) site(v *siteVersion, listeners []string) (route.Site, error) {
 		v.routes = append(v.routes, target)
 		s.Routes = append(s.Routes, spec(r, target))
 	}
-	missing, err := makeErrors(&v.Settings)
-	if missing != nil && err == nil {
-		s.Missing = missing(weir.HandlerFunc(noRoute))
-	}
+	var err error
+	s.Missing, err = makeMissing(&v.Settings)
 	return s, err
+}
+
+// makeMissing makes what answers requests that the site has no route for: nil where the plain answer will do.
+func makeMissing(s *config.Settings) (weir.Handler, error) {
+	pages, err := makeErrors(s)
+	if pages == nil || err != nil {
+		return nil, err
+	}
+	id, err := makeRequestID(s)
+	if err != nil {
+		return nil, err
+	}
+	all := []weir.Middleware{pages}
+	if id != nil {
+		all = []weir.Middleware{id, pages}
+	}
+	return join(all)(weir.HandlerFunc(noRoute)), nil
 }
 
 // noRoute is what a site answers that has no route for a request.

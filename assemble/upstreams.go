@@ -115,7 +115,7 @@ func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Trans
 		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
 	}
 	if b.engine.dry {
-		return func(*weir.Endpoint) weir.Transport { return unconnected{} }
+		return func(ep *weir.Endpoint) weir.Transport { return named(unconnected{}, ep, c.Host) }
 	}
 	return func(ep *weir.Endpoint) weir.Transport {
 		return named(h1.NewTransport(ep, cfg), ep, c.Host)
