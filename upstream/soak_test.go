@@ -53,9 +53,16 @@ func (v *town) shake(done <-chan struct{}, current *atomic.Pointer[Pool]) {
 	}
 }
 
-// noticed reports whether p knows which machines are dead.
+// noticed reports whether p is at work and knows which machines are dead.
 func (v *town) noticed(p *Pool) bool {
-	for _, s := range p.Status().Servers {
+	servers := p.Status().Servers
+	p.mem.mu.Lock()
+	over := p.mem.current != p
+	p.mem.mu.Unlock()
+	if over {
+		return false
+	}
+	for _, s := range servers {
 		for i := range v.dead {
 			if s.Address == machine(i) && (s.State == "unchecked" || (s.State == "down") != v.dead[i].Load()) {
 				return false
