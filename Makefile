@@ -14,11 +14,11 @@ FUZZTIME ?= 20s
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-6s %s\n", $$1, $$2}'
 
-run: ## start weir on an embedded demonstration
-	@$(GO) run ./cmd/weir demo
+run: build ## start weir on an embedded demonstration
+	@./weir demo
 
 build: ## build the one static binary, ./weir
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o weir ./cmd/weir
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o weir ./cmd/weir
 
 test: setup lint ## everything that has to hold; installs what the tests need
 	@$(GO) test -vet=off ./...

@@ -216,8 +216,8 @@ func TestFreeAddress(t *testing.T) {
 }
 
 func TestGuide(t *testing.T) {
-	got := Guide("127.0.0.1:81", "127.0.0.1:82", "/tmp/weir.hcl")
-	for _, want := range []string{"http://127.0.0.1:81/ ", "http://127.0.0.1:82/ ", "explain --admin 127.0.0.1:82 http://127.0.0.1:81/api/echo", "/tmp/weir.hcl "} {
+	got := Guide("./weir", "127.0.0.1:81", "127.0.0.1:82", "/tmp/weir.hcl")
+	for _, want := range []string{"http://127.0.0.1:81/ ", "http://127.0.0.1:82/ ", "./weir explain --admin 127.0.0.1:82 http://127.0.0.1:81/api/echo", "/tmp/weir.hcl\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the guide lacks %q:\n%s", want, got)
 		}

@@ -57,6 +57,6 @@ func (c *cli) demo(ctx context.Context, site, admin string) error {
 		path:  file,
 		load:  func() (*config.Config, config.Diagnostics) { return config.Load(file) },
 		watch: true,
-		ready: func(context.Context) { io.WriteString(c.out, demo.Guide(site, admin, file)) },
+		ready: func(context.Context) { io.WriteString(c.out, demo.Guide(os.Args[0], site, admin, file)) },
 	})
 }
