@@ -7,14 +7,14 @@
 # - What a site sets, its routes inherit; what a route sets, wins. Policies stand behind both.
 # - The most specific route wins, whatever the order of lines. Two routes that match alike are an error.
 
-state_dir       = "/var/lib/weir" # for what weir keeps between runs
-user            = "weir"          # to become when all ports are open
-grace           = "30s"           # for requests under way when weir stops
-watch           = false           # reload when a file changes
+state_dir       = "/var/lib/weir"  # for what weir keeps between runs
+user            = "weir"           # to become when all ports are open
+grace           = "30s"            # for requests under way when weir stops
+watch           = false            # reload when a file changes
 pseudonym       = "edge-1-example" # in Via; without it a name that tells nothing
-trusted_proxies = ["10.0.0.0/8"]  # who is believed when they say whom they ask for
-trusted_fields  = "x-forwarded"   # by which fields: rfc7239, both, off
-trusted_host    = false           # and by which host
+trusted_proxies = ["10.0.0.0/8"]   # who is believed when they say whom they ask for
+trusted_fields  = "x-forwarded"    # by which fields: rfc7239, both, off
+trusted_host    = false            # and by which host
 include         = ["many-sites/shop.hcl"]
 
 # ---------------------------------------------------------------- where weir listens
@@ -62,7 +62,7 @@ upstream "shop-next" {
   slow_start     = "30s"
   keepalive      = 1024
   keepalive_idle = "60s"
-  host           = "pass" # the client's Host, or a template
+  host           = "pass" # the client's Host; "server": its own address; or a template
   protocol       = "h1"
   first_lookup   = "5s" # how long the start waits for the names of servers
 
@@ -183,8 +183,8 @@ site "www.example.com" {
       add     = { "X-Seen" = "{host}{path}" }
       default = { "Accept-Language" = "en" }
       query {
-        remove  = ["utm_source"]
-        set     = { "version" = "{version}" }
+        remove = ["utm_source"]
+        set    = { "version" = "{version}" }
       }
     }
     timeouts { first_byte = "5m" }
@@ -216,6 +216,13 @@ site "www.example.com" {
       share      = "10%"
       max_body   = "64KiB" # of requests that are copied
       concurrent = 64
+    }
+  }
+
+  route "/suggest" {
+    split {
+      to     = { "upstream.shop-next" = 1, "upstream.local" = 1 }
+      mirror = upstream.api # in short: of every request
     }
   }
 
@@ -268,7 +275,7 @@ site "www.example.com" {
 # ---------------------------------------------------------------- seeing, and steering
 
 admin {
-  listen = "127.0.0.1:9180" # any other than loopback needs users = "admin.htpasswd"
+  listen = "127.0.0.1:9180"       # any other than loopback needs users
   users  = "admin.htpasswd"       # names and bcrypt hashes
   socket = "/run/weir/admin.sock" # for the command line
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -96,9 +97,16 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// check is what `weir check` does, without a word to be said.
+// check is what `weir check` and `weir fmt --check` do, without a word to be said.
 func check(t *testing.T, file string) *config.Config {
 	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if formatted, _ := config.Format(file, src); strings.HasSuffix(file, ".hcl") && !bytes.Equal(formatted, src) {
+		t.Errorf("%s is not formatted; run: weir fmt -w", file)
+	}
 	cfg, found := config.Load(file)
 	if cfg != nil {
 		found = append(found, assemble.Check(cfg)...)
