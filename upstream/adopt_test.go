@@ -241,14 +241,14 @@ func TestThousandReloads(t *testing.T) {
 // A check that is broken off because its pool ends says nothing of the server.
 func TestBrokenOffChecksDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, ill := newWorld(), newWard()
+		ill := newWard()
 		ill.set(well, three[0])
 		c := Config{Servers: servers(three[0]), Health: &Health{Interval: time.Second, Timeout: 900 * time.Millisecond, Fall: 1}}
-		p := newPoolWith(t, w, c, Deps{Dial: ill.dial}, nil)
+		p := newPoolWith(t, newWorld(), c, Deps{Dial: ill.dial}, nil)
 		synctest.Wait()
 		ill.set("...", three[0])
 		time.Sleep(1200 * time.Millisecond)
-		p = newPoolWith(t, w, c, Deps{Dial: ill.dial}, p)
+		p.cancel()
 		synctest.Wait()
 		if s := state(p, three[0]); s.State != "up" {
 			t.Errorf("the server is %+v", s)

@@ -126,7 +126,7 @@ func (n *name) look() {
 	hits, ttl, err := n.resolve(ctx)
 	cancel()
 	p.mem.mu.Lock()
-	if p.closed {
+	if p.ctx.Err() != nil {
 		p.mem.mu.Unlock()
 		return
 	}

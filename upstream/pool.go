@@ -200,9 +200,8 @@ func (p *Pool) has(c *condition) bool { return known(p.members, c) }
 // over. Exchanges under way are not touched, and the pool still serves. It may be called more than
 // once.
 func (p *Pool) Close() {
-	leaving := p.stop()
-	p.cancel() // after stop: what is broken off must not count as a failed check
-	for _, c := range leaving {
+	p.cancel()
+	for _, c := range p.stop() {
 		c.Close()
 	}
 }

@@ -17,6 +17,7 @@ type town struct {
 	*ward
 	*book
 	dead [5]atomic.Bool
+	laps [8]atomic.Int64 // requests that each client has ended
 }
 
 func machine(i int) string { return fmt.Sprintf("10.0.0.%d:80", i+1) }
@@ -33,7 +34,8 @@ func (v *town) carry(ep *weir.Endpoint, x *weir.Exchange) error {
 }
 
 // shake kills one machine after the other and revives the one before the last, and changes who stands behind
-// the name, until done is closed. It waits until the pool has noticed.
+// the name, until done is closed. After each step it waits until the pool has noticed and no request of before is
+// under way any more: one that outlives several steps may well meet nobody but the dead.
 func (v *town) shake(done <-chan struct{}, current *atomic.Pointer[Pool]) {
 	for n := 0; ; n++ {
 		i := n % len(v.dead)
@@ -43,7 +45,8 @@ func (v *town) shake(done <-chan struct{}, current *atomic.Pointer[Pool]) {
 		v.ward.set("", machine(i))
 		v.dead[i].Store(true)
 		v.book.set("some", fmt.Sprintf("10.0.0.%d", 4+n%2), "10.0.0.3")
-		for !v.noticed(current.Load()) {
+		laps := v.progress()
+		for !v.noticed(current.Load()) || !v.passed(laps) {
 			select {
 			case <-done:
 				return
@@ -51,6 +54,24 @@ func (v *town) shake(done <-chan struct{}, current *atomic.Pointer[Pool]) {
 			}
 		}
 	}
+}
+
+// progress returns how far each client is.
+func (v *town) progress() (laps [8]int64) {
+	for i := range v.laps {
+		laps[i] = v.laps[i].Load()
+	}
+	return laps
+}
+
+// passed reports whether every client has ended a request that it began after laps.
+func (v *town) passed(laps [8]int64) bool {
+	for i := range v.laps {
+		if v.laps[i].Load() < laps[i]+2 {
+			return false
+		}
+	}
+	return true
 }
 
 // noticed reports whether p is at work and knows which machines are dead.
@@ -135,13 +156,14 @@ func TestSoak(t *testing.T) {
 	})
 	var lost, asked atomic.Int64
 	end := time.Now().Add(700 * time.Millisecond)
-	for range 8 {
+	for c := range v.laps {
 		clients.Go(func() {
 			x, s := newExchange("GET"), new(fakeStream)
 			for time.Now().Before(end) {
 				x.Reset(&weir.Conn{RemoteIP: fmt.Sprint(rand.Uint32())})
 				x.Request.Method = "GET"
 				asked.Add(1)
+				v.laps[c].Add(1)
 				if weir.Serve(current.Load(), x, s, weir.Observers(nil)); x.Fault != nil {
 					if lost.Add(1) < 10 {
 						t.Logf("after %d attempts: %v", x.Attempts, x.Fault)
