@@ -43,7 +43,16 @@ func (l *loader) top(it item) {
 		l.report(it.at, "second "+it.name, "the first one is at "+posOf(first.at).String(), "")
 		return
 	}
+	before := len(l.list)
 	l.readItem(l.root, it)
+	l.fatal = l.fatal || l.isVital(it.name) && l.list[before:].HasErrors()
+}
+
+// isVital reports whether nothing may be served without what a name says: who trusts whom, who sees what,
+// and with which rights.
+func (l *loader) isVital(name string) bool {
+	a, c := l.schema.attr(name), l.schema.block(name)
+	return a != nil && a.vital || c != nil && c.vital
 }
 
 // collect finds everything that may be referred to.
@@ -60,6 +69,10 @@ func (l *loader) collect() {
 func (l *loader) each(kind string, make func(n *node) broken) {
 	for _, it := range l.tops {
 		if it.name != kind || it.expr != nil {
+			continue
+		}
+		if it.broken != nil {
+			l.unreadable(it)
 			continue
 		}
 		before := len(l.root.blocks)
@@ -110,7 +123,7 @@ func (l *loader) nobody(name string) {
 		l.report(hcl.Range{Filename: name}, "there is no listener", "", `write listener "http" { address = ":80" }`)
 	}
 	for _, sym := range l.symbols.all {
-		if !sym.used && (sym.kind == "upstream" || sym.kind == "policy") {
+		if !sym.used && !l.partial && (sym.kind == "upstream" || sym.kind == "policy") {
 			l.add(Warning, sym.at, sym.kind+" "+quote(sym.name)+" is not used", "", "")
 		}
 	}

@@ -10,8 +10,8 @@ import (
 func TestCompleteLanguage(t *testing.T) {
 	t.Setenv("OIDC_SECRET", "geheim")
 	c, diags := Load("testdata/complete.hcl")
-	if c == nil {
-		t.Fatal(diags)
+	if c != nil {
+		t.Error("privacy and trusted_proxies are not as they should be, and something is served")
 	}
 	later := 0
 	for _, d := range diags.errors() {
@@ -25,14 +25,6 @@ func TestCompleteLanguage(t *testing.T) {
 	}
 	if later < 35 {
 		t.Errorf("%d things are not available yet: is the file whole?", later)
-	}
-	if len(c.Listeners) != 1 || len(c.BrokenListeners) != 1 || len(c.Sites) != 2 {
-		t.Errorf("%d listeners, %d of them broken, %d sites", len(c.Listeners), len(c.BrokenListeners), len(c.Sites))
-	}
-	for _, s := range c.Sites {
-		if len(s.Broken) == 0 || s.Routes != nil {
-			t.Errorf("site %q is not broken", s.Name)
-		}
 	}
 }
 

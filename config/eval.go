@@ -130,11 +130,7 @@ func (r *reader) cty(n *node, a *attr, e hcl.Expression) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	v, diags := e.Value(r.context)
-	before := len(r.list)
-	r.foreign(diags)
-	for i := before; i < len(r.list); i++ {
-		r.list[i].Summary = in(n, a.name+": "+r.list[i].Summary)
-	}
+	r.foreignIn(&node{what: in(n, a.name)}, diags)
 	return v, !diags.HasErrors()
 }
 

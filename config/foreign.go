@@ -18,7 +18,14 @@ const redefined = "Attribute redefined"
 // others follow from it.
 func (r *reader) foreign(diags hcl.Diagnostics) {
 	var last hcl.Range
+	open := false
 	for _, d := range diags {
+		if isOpenText(d) {
+			if open {
+				continue
+			}
+			open = true
+		}
 		var at hcl.Range
 		if d.Subject != nil {
 			at = *d.Subject
@@ -36,6 +43,20 @@ func (r *reader) foreign(diags hcl.Diagnostics) {
 	}
 }
 
+// foreignIn is foreign for something that stands in a block.
+func (r *reader) foreignIn(n *node, diags hcl.Diagnostics) {
+	before := len(r.list)
+	r.foreign(diags)
+	for i := before; i < len(r.list); i++ {
+		r.list[i].Summary = in(n, r.list[i].Summary)
+	}
+}
+
+// isOpenText reports whether a text has no end: the parser says so of every line that follows.
+func isOpenText(d *hcl.Diagnostic) bool {
+	return d.Summary == "Invalid multi-line string" || d.Summary == "Unterminated template string" || d.Summary == "Invalid string literal"
+}
+
 // inOurWords says what the parser says, and says it better where that is often met.
 func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 	call, _ := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d)
@@ -47,6 +68,8 @@ func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 		return plain(d.Detail), "there is env", ""
 	case d.Summary == "Invalid block definition":
 		return plain(d.Summary), plain(d.Detail), "an attribute is written with an equals sign: name = value"
+	case isOpenText(d):
+		return "a text has no closing quote", "a text over several lines stands between <<EOT and EOT", ""
 	case d.Summary == redefined:
 		return r.redefinition(d)
 	case d.Summary == "Invalid single-argument block definition", strings.HasPrefix(d.Detail, "A single-line block definition can"):

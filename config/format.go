@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	stdjson "encoding/json"
-	"path/filepath"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,7 +22,7 @@ func Format(name string, src []byte) ([]byte, Diagnostics) {
 	if said := l.flush(); said.HasErrors() {
 		return nil, said
 	}
-	if strings.EqualFold(filepath.Ext(name), ".json") {
+	if isJSON(name) {
 		return formatJSON(src), nil
 	}
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))

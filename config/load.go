@@ -36,7 +36,7 @@ func Parse(name string, src []byte) (*Config, Diagnostics) {
 	l.foreign(l.redefined)
 	l.flush()
 	said := l.said.sorted(l.config.Files)
-	if !ok || len(l.config.Listeners) == 0 {
+	if !ok || l.fatal || len(l.config.Listeners) == 0 {
 		return nil, said
 	}
 	l.config.Files = append(l.config.Files, l.files...)
@@ -68,6 +68,8 @@ type loader struct {
 	policies  map[string]*node
 	addresses map[string]bool // for which there is an anonymous upstream
 	withID    map[string]bool // files of error pages that hold {request.id}
+	fatal     bool            // something is wrong without which nothing may be served
+	partial   bool            // something could not be parsed: nobody knows what it uses
 	missing   Diagnostics     // why the site at hand cannot be served, though nothing is wrong with itself
 }
 
@@ -94,20 +96,12 @@ func (l *loader) flush() Diagnostics {
 func (l *loader) source(name string, src []byte) bool {
 	l.sources[name] = src
 	l.config.Files = append(l.config.Files, name)
-	body, diags := parse(name, src)
-	diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
-		again := d.Summary == redefined && d.Subject != nil
-		if again {
-			l.redefined = append(l.redefined, d)
-		}
-		return again
-	})
-	l.foreign(diags)
-	if diags.HasErrors() {
+	items, ok := l.parts(name, src)
+	if !ok {
 		return false
 	}
 	l.open = append(l.open, name)
-	for _, it := range l.items(body, l.schema) {
+	for _, it := range items {
 		l.tops = append(l.tops, it)
 		if it.name == "include" && it.expr != nil {
 			l.include(it)
@@ -117,8 +111,43 @@ func (l *loader) source(name string, src []byte) bool {
 	return true
 }
 
+// parts is what stands at the top of one file, if that can be told.
+func (l *loader) parts(name string, src []byte) ([]item, bool) {
+	body, diags := parse(name, src)
+	before := len(l.redefined)
+	diags = l.keepRedefined(diags)
+	if !diags.HasErrors() {
+		l.foreign(diags)
+		return l.items(body, l.schema), true
+	}
+	if !isJSON(name) {
+		l.redefined = l.redefined[:before] // found again
+		if items, ok := l.salvage(name, src); ok {
+			l.config.BrokenFiles = append(l.config.BrokenFiles, name)
+			l.partial = true
+			return items, true
+		}
+		l.redefined = l.redefined[:before]
+	}
+	l.foreign(diags)
+	return nil, false
+}
+
+// keepRedefined puts attributes that stand twice aside: each breaks the block that it is in, not the file.
+func (l *loader) keepRedefined(diags hcl.Diagnostics) hcl.Diagnostics {
+	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		again := d.Summary == redefined && d.Subject != nil
+		if again {
+			l.redefined = append(l.redefined, d)
+		}
+		return again
+	})
+}
+
+func isJSON(name string) bool { return strings.EqualFold(filepath.Ext(name), ".json") }
+
 func parse(name string, src []byte) (hcl.Body, hcl.Diagnostics) {
-	if strings.EqualFold(filepath.Ext(name), ".json") {
+	if isJSON(name) {
 		f, diags := json.Parse(src, name)
 		if f == nil {
 			return nil, diags

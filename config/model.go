@@ -38,7 +38,7 @@ type Config struct {
 
 	Files           []string // every file that was read, the main one first; for watching
 	Folders         []string // folders in which include looks for files; for watching
-	BrokenFiles     []string // included files that cannot be read or parsed: nothing of them is in here
+	BrokenFiles     []string // files that cannot be read or parsed as a whole: what was in them before, and is not in here, may be there still
 	BrokenListeners []Broken
 	BrokenUpstreams []Broken
 

@@ -20,6 +20,7 @@ type item struct {
 	labels []string
 	places []hcl.Range // of the labels
 	body   hcl.Body
+	broken hcl.Diagnostics // why it cannot be parsed; there is no body then
 }
 
 // items are what stands in a body, in its order. JSON does not tell blocks from attributes: the table
@@ -122,11 +123,11 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 	child := r.newNode(n, c, it, label)
 	if first := n.firstOf(c, label); first != nil {
 		r.uses(it)
-		r.report(child.head, in(n, "second "+describe(c, label)), "the first one is at "+posOf(first.head).String(), "")
+		r.second(first, child)
 		return
 	}
 	before := len(r.list)
-	r.redefinedIn(it)
+	r.redefinedIn(child, it)
 	if c.pattern {
 		r.pattern(child, it)
 	}
@@ -136,24 +137,24 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 }
 
 // redefinedIn reports attributes that stand twice in a block itself.
-func (r *reader) redefinedIn(it item) {
+func (r *reader) redefinedIn(n *node, it item) {
 	native, ok := it.body.(*hclsyntax.Body)
 	if !ok {
 		return
 	}
-	in := func(rng, outer hcl.Range) bool {
+	inside := func(rng, outer hcl.Range) bool {
 		return rng.Filename == outer.Filename && outer.ContainsPos(rng.Start)
 	}
 	r.redefined = slices.DeleteFunc(r.redefined, func(d *hcl.Diagnostic) bool {
 		for _, inner := range native.Blocks {
-			if in(*d.Subject, inner.Range()) || in(*d.Subject, inner.Body.Range()) {
+			if inside(*d.Subject, inner.Range()) || inside(*d.Subject, inner.Body.Range()) {
 				return false
 			}
 		}
-		if !in(*d.Subject, native.Range()) {
+		if !inside(*d.Subject, native.Range()) {
 			return false
 		}
-		r.foreign(hcl.Diagnostics{d})
+		r.foreignIn(n, hcl.Diagnostics{d})
 		return true
 	})
 }
@@ -181,12 +182,25 @@ func (r *reader) pattern(n *node, it item) {
 	n.path, n.params = path, p.Names()
 }
 
+// second reports a block that stands there twice.
+func (r *reader) second(first, n *node) {
+	r.report(n.head, strings.TrimSuffix(n.what, describe(n.schema, n.label))+"second "+describe(n.schema, n.label), "the first one is at "+posOf(first.head).String(), "")
+}
+
 // firstOf returns an earlier block that forbids another one c with that label.
 func (n *node) firstOf(c *block, label string) *node {
 	if c.repeat {
 		return nil
 	}
-	return n.index[[2]string{c.name, label}]
+	return n.index[c.key(label)]
+}
+
+// key is what two blocks have in common that cannot stand side by side.
+func (b *block) key(label string) [2]string {
+	if !b.many {
+		label = ""
+	}
+	return [2]string{b.name, label}
 }
 
 // add puts a block into the one that it stands in.
@@ -194,7 +208,7 @@ func (n *node) add(c *node) {
 	if n.index == nil {
 		n.index = map[[2]string]*node{}
 	}
-	n.index[[2]string{c.schema.name, c.label}] = c
+	n.index[c.schema.key(c.label)] = c
 	n.blocks = append(n.blocks, c)
 }
 

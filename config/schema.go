@@ -15,6 +15,7 @@ type block struct {
 	repeat  bool // with many: also for the same label
 	pattern bool // the label is a path
 	later   bool // known, and not available yet
+	vital   bool // nothing is served where it is wrong
 }
 
 // An attr is one attribute of a block.
@@ -32,6 +33,7 @@ type attr struct {
 	zero     bool // of durations, sizes and rates: nothing is a value, too
 	required bool
 	later    bool // known, and not available yet
+	vital    bool // nothing is served where it is wrong
 }
 
 // A kind is the type of an attribute's value.
