@@ -428,3 +428,19 @@ func TestBound(t *testing.T) {
 	}
 	l.Close()
 }
+
+// A client that has connected and says nothing, as browsers do, does not hold up the end.
+func TestDrainSilentConnection(t *testing.T) {
+	s := newServer(t, Config{})
+	swap(t, s, snapshot(says("hello"), ListenerSpec{Name: "a", Address: "127.0.0.1:0"}))
+	silent := connect(t, s.Addr("a"))
+	for s.Listeners()[0].Open == 0 {
+		runtime.Gosched()
+	}
+	drained := make(chan error, 1)
+	go func() { drained <- s.Drain(t.Context()) }()
+	silent.closed(t)
+	if err := <-drained; err != nil {
+		t.Fatal(err)
+	}
+}

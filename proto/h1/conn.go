@@ -54,11 +54,11 @@ func (c *conn) detach() {
 	c.mu.Unlock()
 }
 
-// reclaim takes the connection back from its sleep between two requests.
-func (c *conn) reclaim() bool {
+// reclaim takes the connection back from its sleep between two requests or, if fresh is set, before the first.
+func (c *conn) reclaim(fresh bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.fresh.Load() && !c.detached && c.Reclaim()
+	return (fresh || !c.fresh.Load()) && !c.detached && c.Reclaim()
 }
 
 // touch notes that the client has sent something at all.

@@ -83,11 +83,22 @@ func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
 func (s *Server) Open() int { return int(s.open.Load()) }
 
 // Drain closes the connections that are idle and has the others close after the answer under way.
-// Upgraded connections go on. Connections that come after it are served one exchange each.
+// Upgraded connections go on. Connections that come after it are served one exchange each. One on which
+// nothing has come yet may have a request on its way, and gets a moment for it.
 func (s *Server) Drain() {
 	s.draining.Store(true)
+	s.closeIdle(false)
+	time.AfterFunc(freshPatience, func() { s.closeIdle(true) })
+}
+
+// freshPatience is how long a drain waits for the first byte of a connection.
+const freshPatience = time.Second
+
+// closeIdle closes the connections that wait for a request, those that wait for their first one only if
+// fresh is set.
+func (s *Server) closeIdle(fresh bool) {
 	s.each(func(c *conn) {
-		if c.reclaim() {
+		if c.reclaim(fresh) {
 			c.close()
 		}
 	})
