@@ -1,6 +1,7 @@
 package weirtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func commandTable() map[string]command {
 
 		">": (*stage).send, ">>": (*stage).send, "flush": (*stage).nothing, "chunk": (*stage).chunk,
 		"<": (*stage).expectHead, "<<": (*stage).expectBytes, "body": (*stage).expectBody,
-		"body-ends": (*stage).expectCut, "trailer": (*stage).expectTrailer, "closed": (*stage).expectEnd,
+		"body-ends": (*stage).expectCut, "trailer": (*stage).expectTrailer, "closed": (*stage).expectEnd, "find": (*stage).find,
 		"close": (*stage).close, "half-close": (*stage).halfClose, "abort": (*stage).abort,
 		"accept": (*stage).accept, "idle": (*stage).idle,
 
@@ -47,6 +48,13 @@ func (st *stage) add(name string, t target) {
 
 func (st *stage) origin(step *Step) error {
 	name, kind, _ := strings.Cut(step.Text, " ")
+	if kind == "full" {
+		f, err := newFull()
+		if err == nil {
+			st.add(name, f)
+		}
+		return err
+	}
 	o, err := newOrigin(pathOf(st.dir, name, kind))
 	if err == nil {
 		st.add(name, o)
@@ -236,6 +244,28 @@ func (st *stage) expectBytes(step *Step) error {
 	got, err := p.readN(len(want))
 	if string(got) != string(want) {
 		return errors.Join(fmt.Errorf("got %s", brief(string(got))), err)
+	}
+	return nil
+}
+
+// find reads until the text has come.
+func (st *stage) find(step *Step) error {
+	p, err := st.peer(step.Name)
+	if err != nil {
+		return err
+	}
+	want, err := toSend(step.Text)
+	if err != nil {
+		return err
+	}
+	p.soon()
+	var got []byte
+	for !bytes.HasSuffix(got, want) {
+		b, err := p.in.ReadByte()
+		if err != nil {
+			return fmt.Errorf("%w; came %s", late(err), brief(string(got)))
+		}
+		got = append(got, b)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@
 //
 // # Peers
 //
+//	origin NAME full         an address that neither accepts nor refuses
 //	origin NAME [unix]       an origin whose every byte the script sends; {{NAME}} is its address
 //	server NAME [unix|local] an origin that answers by itself; see Server
 //	nginx NAME               a real nginx; the file NAME.conf holds the contents of its server block
@@ -46,6 +47,7 @@
 //	NAME body TEXT           the content that belongs to the last head is TEXT
 //	NAME body-ends           the content ends too early
 //	NAME trailer Field: V    a field that followed the content
+//	NAME find TEXT           read until TEXT has come
 //	NAME closed              nothing more comes: the other side has closed (or reset)
 //	NAME close               close; also "half-close" and "abort" (a reset)
 //	NAME accept [AS]         wait for the next connection to an origin; from now on it is NAME, or AS

@@ -22,7 +22,7 @@ import (
 //	/slow/MS      after MS milliseconds
 //	/sum          the length and the CRC-32 (IEEE) of the request's content
 //	/upgrade      101, and then every byte comes back
-//	/health       200, or 503 while it is sick
+//	/health       200 and "well", or 503 while it is sick
 //	anything      its name and a line feed
 type Server struct {
 	*socket
@@ -76,7 +76,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	if what == "health" {
 		if s.sick.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
+			return
 		}
+		io.WriteString(w, "well\n")
 		return
 	}
 	s.seen.Add(1)
