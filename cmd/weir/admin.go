@@ -78,6 +78,7 @@ func (a *adminAddress) open(want config.Admin) {
 		return
 	}
 	a.server = s
+	a.log.Info("admin address", "address", s.Addr(), "socket", want.Socket)
 	go func() {
 		if err := s.Serve(); err != nil {
 			a.log.Error("admin address lost", "address", want.Listen, "error", err)
