@@ -6,6 +6,7 @@ type Field struct {
 	Name, Value string
 	ID          FieldID // of Name, 0 where the name is not a known one
 	Wire        bool    // a codec has found Name and Value fit to stand in a head; a change of either clears it
+	Line        bool    // and they are pieces of one string in which "Name: Value" is followed by CR LF
 }
 
 // A Header is a list of fields in the order they were sent. Names are compared without regard to
@@ -42,7 +43,7 @@ func (h *Header) AddKnown(id FieldID, value string) {
 	h.fields = append(h.fields, Field{Name: id.String(), Value: value, ID: id})
 }
 
-// AddField appends f, whose ID and Wire must be right: it is for a protocol that has found them already.
+// AddField appends f, whose ID, Wire and Line must be right: it is for a protocol that has found them already.
 func (h *Header) AddField(f Field) { h.fields = append(h.fields, f) }
 
 // Get returns the value of the first field with that name, or "".
@@ -116,7 +117,7 @@ func (h *Header) set(id FieldID, name, value string) {
 				continue
 			}
 			found = true
-			f.Value, f.Wire = value, false
+			f.Value, f.Wire, f.Line = value, false, false
 		}
 		kept = append(kept, f)
 	}

@@ -187,7 +187,7 @@ func (w *work) readHead(first bool) error {
 				return nil
 			}
 			if end > 0 {
-				w.head = string(w.in[w.r : w.r+end])
+				w.head = headString(w.in[w.r : w.r+end])
 				w.r += end
 				return nil
 			}

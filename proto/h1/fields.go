@@ -132,6 +132,7 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 		if err != nil {
 			return &fieldError{err: err}
 		}
+		line := isLine(s, name, value, rest)
 		s = rest
 		id := weir.Identify(name)
 		if id != weir.FieldOther && connectionField[id] {
@@ -140,8 +141,13 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 			}
 			continue
 		}
-		h.AddField(weir.Field{Name: name, Value: value, ID: id, Wire: true})
+		h.AddField(weir.Field{Name: name, Value: value, ID: id, Wire: true, Line: line})
 	}
+}
+
+// isLine reports whether the field line at the beginning of s is "name: value" with nothing else in it.
+func isLine(s, name, value, rest string) bool {
+	return len(s)-len(rest) == len(name)+len(": ")+len(value)+len("\r\n") && s[len(name)+1] == ' ' && value != ""
 }
 
 // splitField takes one field line off s.

@@ -161,7 +161,7 @@ func (u *upConn) readHead() (string, *weir.Fault) {
 				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
 			}
 			if n >= 0 {
-				head := string(buf[:n])
+				head := headString(buf[:n])
 				u.r += n
 				return head, nil
 			}

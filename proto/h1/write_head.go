@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"weir"
 )
@@ -85,8 +86,14 @@ func statusLine(status int) string {
 // codec lets in and only a handler could have made, is left out, and so are the connection's own fields.
 func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
-	for i := range fields {
+	for i := 0; i < len(fields); i++ {
 		f := &fields[i]
+		if f.Line {
+			run, n := lineRun(fields[i:])
+			dst = append(dst, run...)
+			i += n - 1
+			continue
+		}
 		if !f.Wire && (connectionField[f.ID] || !clean(f.Value) || f.Name == "" || !all(f.Name, classToken)) {
 			continue
 		}
@@ -96,6 +103,18 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 		dst = append(dst, "\r\n"...)
 	}
 	return dst
+}
+
+// lineRun returns the text of the lines that fields begins with, as far as they stand one behind the other in one
+// string, and their number. Most of a head is one such run, and is moved in one go.
+func lineRun(fields []weir.Field) (run string, n int) {
+	start := unsafe.StringData(fields[0].Name)
+	size := 0
+	for n < len(fields) && fields[n].Line && unsafe.StringData(fields[n].Name) == (*byte)(unsafe.Add(unsafe.Pointer(start), size)) {
+		size += len(fields[n].Name) + len(": ") + len(fields[n].Value) + len("\r\n")
+		n++
+	}
+	return unsafe.String(start, size), n
 }
 
 // clean reports whether s has no control character but the tab.
