@@ -2,6 +2,7 @@ package poll
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +21,12 @@ type crew struct {
 	mu     sync.Mutex // protects all below
 	free   *Worker    // sleeping ones, the last to fall asleep first
 	nfree  int
-	lowest int // the smallest nfree since the last trim: so many were not needed
+	lowest int    // the smallest nfree since the last trim: so many were not needed
+	left   []Task // for workers that are about to finish; see leave
 	timer  *time.Timer
 	closed bool
+
+	nleft atomic.Int32 // len(left)
 }
 
 // Every trimEvery half of the workers that were not needed meanwhile go, down to trimTo.
@@ -47,11 +51,39 @@ func (p *poller) work(w *Worker) {
 		t := w.task
 		w.task = nil
 		t.Run(w)
-		if !p.crew.put(w) {
+		next, stay := p.crew.put(w)
+		switch {
+		case !stay:
 			return
+		case next != nil:
+			w.task = next
+		default:
+			w.word.wait(nil)
 		}
-		w.word.wait(nil)
 	}
+}
+
+// leave leaves tasks to workers that have just been woken: most of them soon finish what they were waiting with,
+// and going on with the next task is cheaper for them than to fall asleep while another worker is woken.
+func (c *crew) leave(tasks []Task) {
+	c.mu.Lock()
+	c.left = append(c.left, tasks...)
+	c.nleft.Store(int32(len(c.left)))
+	c.mu.Unlock()
+}
+
+// takeLeft appends to dst the tasks that nobody has taken.
+func (c *crew) takeLeft(dst []Task) []Task {
+	if c.nleft.Load() == 0 {
+		return dst
+	}
+	c.mu.Lock()
+	dst = append(dst, c.left...)
+	clear(c.left)
+	c.left = c.left[:0]
+	c.nleft.Store(0)
+	c.mu.Unlock()
+	return dst
 }
 
 func (c *crew) take() *Worker {
@@ -67,18 +99,26 @@ func (c *crew) take() *Worker {
 	return w
 }
 
-func (c *crew) put(w *Worker) bool {
+// put returns the next task for w, or takes w as a free worker. False: w is to end.
+func (c *crew) put(w *Worker) (next Task, stay bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.left); n > 0 {
+		next = c.left[n-1]
+		c.left[n-1] = nil
+		c.left = c.left[:n-1]
+		c.nleft.Store(int32(n - 1))
+		return next, true
+	}
 	if c.closed {
-		return false
+		return nil, false
 	}
 	w.next, c.free = c.free, w
 	if c.nfree++; c.nfree > trimTo && c.timer == nil {
 		c.lowest = c.nfree
 		c.timer = time.AfterFunc(trimEvery, c.trim)
 	}
-	return true
+	return nil, true
 }
 
 // trim lets workers go that nobody has needed for a while.

@@ -71,15 +71,17 @@ func (g *Group) pick(shard int) *poller {
 
 // A poller hands out readiness. It is an ordinary goroutine on an epoll set of its own.
 type poller struct {
-	group  *Group
-	shard  int
-	ep     int
-	file   *os.File        // ep, within the runtime's own poller
-	raw    syscall.RawConn // of file
-	event  int32           // eventfd in ep: wakes the poller
-	now    atomic.Int64    // time of the last turn that had events
-	wheel  wheel
-	events [128]unix.EpollEvent
+	group   *Group
+	shard   int
+	ep      int
+	file    *os.File        // ep, within the runtime's own poller
+	raw     syscall.RawConn // of file
+	event   int32           // eventfd in ep: wakes the poller
+	now     atomic.Int64    // time of the last turn that had events
+	wheel   wheel
+	events  [128]unix.EpollEvent
+	tasks   []Task // of the turn, to be run
+	waiters int    // whom the turn woke
 
 	crew crew
 
@@ -141,6 +143,7 @@ func (p *poller) loop() {
 	defer p.group.done.Done()
 	lastPark := int64(0)
 	for quiet := 0; !p.group.closed.Load(); {
+		p.handOutLeft()
 		if p.turn(0) > 0 {
 			quiet = 0
 			runtime.Gosched()
@@ -188,10 +191,40 @@ func (p *poller) turn(ms int) int {
 		return 0
 	}
 	p.now.Store(clock.Now())
+	p.waiters = 0
 	for i := range n {
 		p.handle(&p.events[i])
 	}
+	p.handOut()
 	return n
+}
+
+// handOut gives the turn's tasks to workers.
+func (p *poller) handOut() {
+	if len(p.tasks) == 0 {
+		return
+	}
+	soon := min(p.waiters, len(p.tasks))
+	if soon > 0 {
+		p.crew.leave(p.tasks[:soon])
+	}
+	p.runAll(p.tasks[soon:])
+	clear(p.tasks)
+	p.tasks = p.tasks[:0]
+}
+
+// handOutLeft gives those tasks to workers that were left to somebody who has not come.
+func (p *poller) handOutLeft() {
+	p.tasks = p.crew.takeLeft(p.tasks)
+	p.runAll(p.tasks)
+	clear(p.tasks)
+	p.tasks = p.tasks[:0]
+}
+
+func (p *poller) runAll(tasks []Task) {
+	for _, t := range tasks {
+		p.run(t)
+	}
 }
 
 func (p *poller) handle(ev *unix.EpollEvent) {
@@ -208,16 +241,36 @@ func (p *poller) handle(ev *unix.EpollEvent) {
 	}
 }
 
+// A woken says what a notification has done.
+type woken uint8
+
+const (
+	wokeNobody woken = iota // the ready mark stands for whoever comes
+	wokeWaiter              // a goroutine that waited goes on
+	wokeTask                // the idle connection's task is to be run
+)
+
 func (s *sock) onEvent(events uint32) {
 	const gone = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	if events&gone != 0 {
 		s.hungUp()
 	}
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !s.wr.isReady() {
-		s.wr.notify()
+		s.p.count(s.wr.notify(), s)
 	}
 	if events&(unix.EPOLLIN|gone) != 0 {
-		s.notify(&s.rd)
+		s.p.count(s.rd.notify(), s)
+	}
+}
+
+// count notes what a notification within a turn has done.
+func (p *poller) count(w woken, s *sock) {
+	switch w {
+	case wokeWaiter:
+		p.waiters++
+	case wokeTask:
+		s.drained = false
+		p.tasks = append(p.tasks, s.task)
 	}
 }
 

@@ -252,7 +252,7 @@ func (s *sock) expire(now int64) {
 }
 
 func (s *sock) notify(w *waitWord) {
-	if w.notify() {
+	if w.notify() == wokeTask {
 		s.drained = false
 		s.p.run(s.task)
 	}

@@ -49,24 +49,24 @@ func (w *waitWord) setIdle() bool {
 // endIdle takes idle back; false: somebody else has swapped it out.
 func (w *waitWord) endIdle() bool { return w.v.CompareAndSwap(wordIdle, nil) }
 
-// notify wakes whoever waits, or leaves the ready mark. It reports whether the idle task is to be run.
-func (w *waitWord) notify() (runTask bool) {
+// notify wakes whoever waits, or leaves the ready mark.
+func (w *waitWord) notify() woken {
 	for {
 		old := w.v.Load()
 		switch old {
 		case wordReady:
-			return false
+			return wokeNobody
 		case nil:
 			if w.v.CompareAndSwap(nil, wordReady) {
-				return false
+				return wokeNobody
 			}
 		default:
 			if w.v.CompareAndSwap(old, nil) {
 				if old == wordIdle {
-					return true
+					return wokeTask
 				}
 				old.ch <- struct{}{}
-				return false
+				return wokeWaiter
 			}
 		}
 	}

@@ -50,24 +50,24 @@ func (w *waitWord) setIdle() bool {
 // endIdle takes idle back; false: somebody else has swapped it out.
 func (w *waitWord) endIdle() bool { return w.v.CompareAndSwap(wordIdle, wordNone) }
 
-// notify wakes whoever waits, or leaves the ready mark. It reports whether the idle task is to be run.
-func (w *waitWord) notify() (runTask bool) {
+// notify wakes whoever waits, or leaves the ready mark.
+func (w *waitWord) notify() woken {
 	for {
 		switch old := w.v.Load(); old {
 		case wordReady:
-			return false
+			return wokeNobody
 		case wordNone, wordSoon:
 			if w.v.CompareAndSwap(old, wordReady) {
-				return false
+				return wokeNobody
 			}
 		case wordIdle:
 			if w.v.CompareAndSwap(old, wordNone) {
-				return true
+				return wokeTask
 			}
 		default:
 			if w.v.CompareAndSwap(old, wordNone) {
 				goready(old, 1)
-				return false
+				return wokeWaiter
 			}
 		}
 	}
