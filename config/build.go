@@ -104,6 +104,9 @@ func (l *loader) finish(n *node, make func(n *node) broken) {
 func (l *loader) globals() {
 	c, n := l.config, l.root
 	c.StateDir = get[string](n, "state_dir")
+	if n.has("state_dir") {
+		c.StateDir = l.absolute(c.StateDir, n.at("state_dir"))
+	}
 	c.User = get[string](n, "user")
 	c.Grace = get[time.Duration](n, "grace")
 	c.Watch = get[bool](n, "watch")
@@ -212,6 +215,9 @@ func (l *loader) admin(n *node) broken {
 	}
 	if n.has("users") {
 		out.Users, _ = l.file(n, n.schema.attr("users"), out.Users, n.at("users"))
+	}
+	if n.has("socket") {
+		out.Socket = l.absolute(out.Socket, n.at("socket"))
 	}
 	l.listenAddress(n, "listen", out.Listen)
 	if host, _, err := net.SplitHostPort(out.Listen); err == nil && !n.tried["users"] && !isLoopback(host) {

@@ -110,7 +110,7 @@ func (l *loader) discover(c *node, u *Upstream) {
 	u.Discover = &Discover{Pos: posOf(c.head), Name: get[string](c, "name")}
 	if c.has("name") && !strings.HasPrefix(u.Discover.Name, "_") {
 		if complaint, hint := checkAddress(u.Discover.Name); complaint != "" {
-			l.report(c.at("name"), in(c, "name: "+quote(u.Discover.Name)+" "+complaint), c.schema.attr("name").doc, hint)
+			l.report(c.at("name"), in(c, "name: "+quote(u.Discover.Name)+" "+complaint), plain(c.schema.attr("name").doc), hint)
 		}
 	}
 }

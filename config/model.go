@@ -21,7 +21,7 @@ import (
 // Load has returned it. Lists are in the order in which they are written, included files where they
 // are included.
 type Config struct {
-	StateDir       string         // default "/var/lib/weir"
+	StateDir       string         // made absolute; default "/var/lib/weir"
 	User           string         // to become after binding; "": stay who we are
 	Grace          time.Duration  // how long draining may take; default 30s
 	Watch          bool           // reload when a file changes
@@ -108,7 +108,7 @@ const EventLog = "events"
 type Log struct {
 	Name   string // EventLog: events; all others: exchanges
 	Pos    Pos
-	To     string  // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or a file's path
+	To     string  // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or the absolute path of a file
 	Format string  // "json", "combined", "common", or a template; of events "json" or "text"
 	Level  string  // of events only: "debug", "info", "warn", "error"; default "info"
 	Rotate Rotate  // of files

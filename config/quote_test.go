@@ -89,3 +89,21 @@ site "a.example" {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestDiagnosticsAreAnError(t *testing.T) {
+	one := Diagnostic{Severity: Error, Pos: Pos{"weir.hcl", 3, 4}, Summary: "a"}
+	note := Diagnostic{Severity: Note, Summary: "b"}
+	for _, tt := range []struct {
+		diags Diagnostics
+		want  string
+	}{
+		{nil, ""},
+		{Diagnostics{note}, "note: b"},
+		{Diagnostics{note, one}, "weir.hcl:3:4: error: a"},
+		{Diagnostics{one, one, one}, "weir.hcl:3:4: error: a (and 2 more)"},
+	} {
+		if got := tt.diags.Error(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

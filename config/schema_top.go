@@ -22,7 +22,7 @@ site "shop.example.com" {
   }
 }`,
 		attrs: []attr{
-			{name: "state_dir", kind: text, def: "/var/lib/weir", doc: "The folder for what weir keeps between runs."},
+			{name: "state_dir", kind: text, def: "/var/lib/weir", doc: "The folder for what weir keeps between runs, relative to that of the configuration file."},
 			{name: "user", kind: text, vital: true, doc: "The user to become once all listeners are open; without it weir stays who it is."},
 			{name: "grace", kind: duration, def: "30s", doc: "How long exchanges under way may take to end when weir stops or a listener goes."},
 			{name: "watch", kind: boolean, def: "false", doc: "Reload when one of the files changes."},
@@ -104,7 +104,7 @@ func adminBlock() *block {
 		attrs: []attr{
 			{name: "listen", kind: text, def: "127.0.0.1:9180", doc: `The address: "127.0.0.1:9180", "[::1]:9180", or ":9180" with users.`},
 			{name: "users", kind: text, doc: "A file of names and password hashes (htpasswd, bcrypt), needed as soon as the address is not loopback; relative to the folder of the configuration file."},
-			{name: "socket", kind: text, doc: "The path of a unix socket for the command line."},
+			{name: "socket", kind: text, doc: "The path of a unix socket for the command line, relative to the folder of the configuration file."},
 		},
 	}
 }
@@ -122,7 +122,7 @@ func logBlock() *block {
   }
 }`,
 		attrs: []attr{
-			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514" (UDP), "syslog+tcp://host:601", or the path of a file.`},
+			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514" (UDP), "syslog+tcp://host:601", or the path of a file, relative to the folder of the configuration file.`},
 			{name: "format", kind: template, def: "json", defDoc: `"json"; of the events "text"`, doc: `"json", "combined", "common", or a template such as "{client.ip} {status}"; of the events "text" or "json".`},
 			{name: "level", kind: text, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "Of the events alone: what is worth a line."},
 			{name: "sample", kind: percent, min: 1, max: 100, def: "100%", doc: "How many of the exchanges that went well are logged; all others always are."},
