@@ -368,3 +368,14 @@ func answering(wire string) func(c *client) {
 }
 
 const okAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+// handlers are two: the query tells which.
+type handlers [2]weir.Handler
+
+// ServeExchange implements weir.Handler.
+func (h handlers) ServeExchange(x *weir.Exchange) error {
+	if x.Request.Query == "1" {
+		return h[1].ServeExchange(x)
+	}
+	return h[0].ServeExchange(x)
+}
