@@ -255,3 +255,33 @@ func TestBrokenOffChecksDoNotCount(t *testing.T) {
 		}
 	})
 }
+
+// From the moment a pool has taken over, the one before has no say in who is asked.
+func TestOldPoolsAreSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ill := newWorld(), newWard()
+		ill.set("...", three...)
+		c := Config{Servers: servers(three[:2]...), Health: &Health{Timeout: time.Second}}
+		first := newPoolWith(t, w, c, Deps{Dial: ill.dial}, nil)
+		synctest.Wait()
+		c.Name, c.Transport, c.Servers = "shop", w.transport, servers(three...)
+		next, err := New(c, Deps{Dial: ill.dial}, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.begin()
+		time.Sleep(500 * time.Millisecond)
+		first.mem.mu.Lock()
+		for _, ch := range next.checks {
+			ch.stop()
+		}
+		first.mem.mu.Unlock()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := len(first.mem.set.Load().servers); got != 3 {
+			t.Errorf("%d servers are asked, want the three of the new pool", got)
+		}
+		first.Close()
+		next.Close()
+	})
+}

@@ -56,7 +56,7 @@ func (c *check) run() {
 	err := p.cfg.Health.ask(ctx, p.deps.Dial, c.s.ep)
 	cancel()
 	p.mem.mu.Lock()
-	if c.done || p.ctx.Err() != nil {
+	if c.done || !p.works() {
 		p.mem.mu.Unlock()
 		return
 	}

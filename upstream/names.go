@@ -126,7 +126,7 @@ func (n *name) look() {
 	hits, ttl, err := n.resolve(ctx)
 	cancel()
 	p.mem.mu.Lock()
-	if p.ctx.Err() != nil {
+	if !p.works() {
 		p.mem.mu.Unlock()
 		return
 	}

@@ -239,11 +239,15 @@ func (p *Pool) disown(s *server) []*carrier {
 	return []*carrier{s.line}
 }
 
+// works reports whether p is the current pool, and not about to end: what its checks find counts, and
+// it says who is asked. mem.mu is held.
+func (p *Pool) works() bool { return p.mem.current == p && p.ctx.Err() == nil }
+
 // change runs f under the lock and puts its effect into force, unless p is no longer the current
 // pool.
 func (p *Pool) change(f func()) {
 	p.mem.mu.Lock()
-	if p.closed || p.mem.current != p {
+	if !p.works() {
 		p.mem.mu.Unlock()
 		return
 	}

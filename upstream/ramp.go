@@ -30,7 +30,7 @@ func (p *Pool) rampStep() time.Duration {
 func (p *Pool) climb() {
 	p.mem.mu.Lock()
 	defer p.mem.mu.Unlock()
-	if p.closed {
+	if !p.works() {
 		return
 	}
 	now, some := p.deps.Clock(), false

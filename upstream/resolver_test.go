@@ -46,14 +46,7 @@ func nameServer(t *testing.T, records ...string) *resolver {
 		}
 		w.WriteMsg(m)
 	}
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	pc, l := samePort(t)
 	for _, s := range []*dns.Server{{PacketConn: pc, Handler: dns.HandlerFunc(answer)}, {Listener: l, Handler: dns.HandlerFunc(answer)}} {
 		up := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(up) }
@@ -67,6 +60,23 @@ func nameServer(t *testing.T, records ...string) *resolver {
 		hosts: file(t, "hosts", "127.0.0.1 localhost # me\n10.9.9.9 Printer printer.local\nfe80::1 printer\nnonsense\n"),
 		port:  port,
 	}
+}
+
+// samePort listens on one port for both UDP and TCP.
+func samePort(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 20 {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l, err := net.Listen("tcp", pc.LocalAddr().String()); err == nil {
+			return pc, l
+		}
+		pc.Close()
+	}
+	t.Fatal("no port is free for both")
+	return nil, nil
 }
 
 func file(t *testing.T, name, text string) string {
