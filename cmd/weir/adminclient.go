@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ func askAdmin(ctx context.Context, address, path string, body io.Reader) (status
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return 0, nil, failed(fmt.Errorf("no weir answers at %s: %w", address, errors.Unwrap(err)))
+		return 0, nil, failed(fmt.Errorf("no weir answers at %s: %w\nthe admin block of its configuration says where it would; a HUP (weir reload --pid) needs none", address, reason(err)))
 	}
 	defer answer.Body.Close()
 	text, err = io.ReadAll(answer.Body)
@@ -33,6 +34,15 @@ func askAdmin(ctx context.Context, address, path string, body io.Reader) (status
 		return 0, nil, failed(fmt.Errorf("%s: %w", address, err))
 	}
 	return answer.StatusCode, text, nil
+}
+
+// reason is what is behind an error of a client, without the URL and the system call.
+func reason(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return errors.Unwrap(err)
 }
 
 // adminClient returns a client for the admin address and the beginning of its URLs.

@@ -185,7 +185,7 @@ func (p *process) watch(ctx context.Context, always bool) {
 func (p *process) end(signals <-chan os.Signal) error {
 	grace := p.grace()
 	p.notify.Stopping("finishing what is under way")
-	p.log.Info("stopping", "grace", grace)
+	p.log.Info("stopping", "grace", grace.String())
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	drained := make(chan error, 1)
@@ -194,7 +194,7 @@ func (p *process) end(signals <-chan os.Signal) error {
 		select {
 		case err := <-drained:
 			if err != nil {
-				p.log.Warn("grace is over: what is under way is broken off", "grace", grace)
+				p.log.Warn("grace is over: what is under way is broken off", "grace", grace.String())
 			} else {
 				p.log.Info("stopped")
 			}
