@@ -413,3 +413,28 @@ func TestStartsQuickly(t *testing.T) {
 		t.Errorf("%v to the first answer, want %v at most", best, limit)
 	}
 }
+
+// The admin address follows the configuration, also when the reload that moves it was asked for there.
+func TestAdminMoves(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string {
+		return says("one") + fmt.Sprintf("admin {\n  listen = \"127.0.0.1:0\"\n  socket = %q\n}\n", filepath.Join(dir, name))
+	}
+	reload := func(name string) string {
+		out, _ := exec.CommandContext(t.Context(), "weir", "reload", "--admin", "unix:"+filepath.Join(dir, name)).CombinedOutput()
+		return string(out)
+	}
+	r := run(t, at("first"))
+	r.await(t, "admin address .*first")
+	write(t, r.file, at("second"))
+	if got := reload("first"); got != "reloaded\n" {
+		t.Errorf("asked at the first place: %q", got)
+	}
+	r.await(t, "admin address .*second")
+	if got := reload("first"); !strings.Contains(got, "no weir answers") {
+		t.Errorf("the first place still answers: %q", got)
+	}
+	if got := reload("second"); got != "reloaded\n" {
+		t.Errorf("asked at the second place: %q", got)
+	}
+}
