@@ -67,41 +67,13 @@ type ejection struct {
 
 // begin counts an exchange and returns the server that it counts at.
 func (s *server) begin() *server {
-	if h := s.heir.Load(); h != nil {
-		return s.inherit(h).begin()
-	}
 	s.ep.Active.Add(1)
-	return s
+	return s.settle()
 }
-
-// end is the end of an exchange.
-func (s *server) end() {
-	if h := s.heir.Load(); h != nil {
-		s.inherit(h).end()
-		return
-	}
-	s.ep.Active.Add(-1)
-	if s.queue.waiting.Load() > 0 {
-		s.queue.freed(s)
-	}
-}
-
-// inherit moves what still counts here to h.
-func (s *server) inherit(h *server) *server {
-	if n := s.ep.Active.Swap(0); n != 0 {
-		h.ep.Active.Add(n)
-	}
-	return h
-}
-
-// EndExchange implements weir.Ender.
-func (s *server) EndExchange(*weir.Exchange) { s.end() }
 
 // tryBegin is begin where the server has room.
 func (s *server) tryBegin() (*server, bool) {
-	if h := s.heir.Load(); h != nil {
-		return s.inherit(h).tryBegin()
-	}
+	s = s.settle()
 	limit := s.limit.Load()
 	if limit <= 0 {
 		return s.begin(), true
@@ -112,8 +84,35 @@ func (s *server) tryBegin() (*server, bool) {
 			return nil, false
 		}
 		if s.ep.Active.CompareAndSwap(n, n+1) {
-			return s, true
+			return s.settle(), true
 		}
+	}
+}
+
+// end is the end of an exchange.
+func (s *server) end() {
+	s.ep.Active.Add(-1)
+	s = s.settle()
+	if s.queue.waiting.Load() > 0 {
+		s.queue.freed(s)
+	}
+}
+
+// EndExchange implements weir.Ender.
+func (s *server) EndExchange(*weir.Exchange) { s.end() }
+
+// settle moves what is counted here to the heir, if there is one, and returns the server that counts.
+// It comes after every change of the count, and after the heir was made: one of the two sees the other.
+func (s *server) settle() *server {
+	for {
+		h := s.heir.Load()
+		if h == nil {
+			return s
+		}
+		if n := s.ep.Active.Swap(0); n != 0 {
+			h.ep.Active.Add(n)
+		}
+		s = h
 	}
 }
 
@@ -141,7 +140,7 @@ func inherit(next, old []*server) {
 			s.ep.Stamp.Store(o.ep.Stamp.Load())
 			s.ep.Ramp.Store(o.ep.Ramp.Load())
 			o.heir.Store(s)
-			o.inherit(s)
+			o.settle()
 		}
 	}
 }
