@@ -33,7 +33,7 @@ func commandTable() map[string]command {
 		"accept": (*stage).accept, "idle": (*stage).idle,
 
 		"$": (*stage).shell, "tally": (*stage).tally, "load": (*stage).load, "unload": (*stage).unload,
-		"patience": (*stage).wait, "answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
+		"patience": (*stage).wait, timed: (*stage).nothing, "answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
 		"kill": (*stage).kill, "revive": (*stage).revive,
 		"sick": (*stage).sick, "well": (*stage).well, "saw": (*stage).saw,
 	}

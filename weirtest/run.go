@@ -1,6 +1,7 @@
 package weirtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,8 +11,9 @@ import (
 	"time"
 )
 
-// Run runs every script that matches pattern as a subtest, side by side. bin is weir's binary.
-func Run(t *testing.T, bin, pattern string) {
+// Run runs every script that matches pattern as a subtest, side by side. bin is weir's binary; raced says that it
+// has the race detector in it.
+func Run(t *testing.T, bin, pattern string, raced bool) {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
 	if err != nil || len(names) == 0 {
@@ -24,12 +26,18 @@ func Run(t *testing.T, bin, pattern string) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if raced && bytes.Contains(data, []byte("\n"+timed+"\n")) {
+				t.Skip("the race detector takes its time")
+			}
 			if err := runScript(bin, data); err != nil {
 				t.Errorf("%s:%v", name, err)
 			}
 		})
 	}
 }
+
+// timed is the step of scripts that measure time.
+const timed = "timed"
 
 // A stage is what one script plays on.
 type stage struct {

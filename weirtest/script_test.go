@@ -27,7 +27,7 @@ func touchSources() {
 }
 
 func TestScripts(t *testing.T) {
-	Run(t, binary(t), "../testdata/script/*.txtar")
+	Run(t, binary(t), "../testdata/script/*.txtar", raced)
 }
 
 // binary builds weir; the environment may name one that is there already.
@@ -37,7 +37,11 @@ func binary(t *testing.T) string {
 		return bin
 	}
 	touchSources()
-	bin, err := Build(t.TempDir())
+	var flags []string
+	if raced {
+		flags = append(flags, "-race")
+	}
+	bin, err := Build(t.TempDir(), flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
