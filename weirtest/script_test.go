@@ -6,13 +6,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// built is weir, made once for all tests.
+var built struct {
+	sync.Once
+	dir, bin string
+	err      error
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "8") // scripts wait more than they work
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(built.dir)
+	os.Exit(code)
 }
 
 // touchSources has the go command know that the result depends on every source of weir: it looks at which
@@ -37,13 +47,18 @@ func binary(t *testing.T) string {
 		return bin
 	}
 	touchSources()
-	var flags []string
-	if raced {
-		flags = append(flags, "-race")
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "weir"); built.err != nil {
+			return
+		}
+		var flags []string
+		if raced {
+			flags = append(flags, "-race")
+		}
+		built.bin, built.err = Build(built.dir, flags...)
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
 	}
-	bin, err := Build(t.TempDir(), flags...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bin
+	return built.bin
 }
