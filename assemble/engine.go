@@ -40,7 +40,7 @@ type Engine struct {
 	recent  *observe.Recent
 	logs    *observe.Logs
 	via     string // this process in Via
-	secret  []byte // keys what clients get to keep
+	secret  []byte // keys what clients get to keep; nil: nothing is kept over a restart
 	started time.Time
 	dry     bool // nothing is opened
 
@@ -57,7 +57,7 @@ func New(o Options) *Engine {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{
-		o: o, recent: observe.NewRecent(), logs: observe.NewLogs(o.Log), via: random(6), secret: []byte(random(16)),
+		o: o, recent: observe.NewRecent(), logs: observe.NewLogs(o.Log), via: random(6),
 		started: time.Now(),
 	}
 	shards := 1
@@ -96,6 +96,7 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 	if c == nil {
 		return diags, errNothing
 	}
+	e.secret = secretOf(c.StateDir, e.o.Log)
 	e.server = server.New(server.Config{
 		Group: e.o.Group, Log: e.o.Log, Inherited: e.o.Inherited,
 		Bound: func() error {

@@ -6,12 +6,13 @@ import (
 
 	"weir"
 	"weir/config"
+	"weir/observe"
 )
 
 // expect runs the tests that the sites of the configuration have, and returns the sites that fail theirs.
 func (b *builder) expect() (failed []int) {
 	for i, v := range b.g.sites {
-		if v.Site.Broken != nil || !b.isNew(v) {
+		if v.state != observe.SiteOK || !b.isNew(v) {
 			continue
 		}
 		bad := false

@@ -63,7 +63,7 @@ func makeAccess(_ *builder, r *config.Route) (weir.Middleware, error) {
 }
 
 func makeMaxBody(_ *builder, r *config.Route) (weir.Middleware, error) {
-	if r.MaxBody <= 0 {
+	if r.MaxBody < 0 {
 		return nil, nil
 	}
 	return maxbody.New(maxbody.Config{Limit: r.MaxBody})

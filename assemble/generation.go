@@ -171,27 +171,30 @@ func (b *builder) siteSpecs(listeners []string) []route.Site {
 	var specs []route.Site
 	for i := range b.g.sites {
 		for b.g.sites[i].state != observe.SiteBroken {
-			spec, err := b.site(b.g.sites[i], listeners)
-			if err == nil {
+			spec, errs := b.site(b.g.sites[i], listeners)
+			if len(errs) == 0 {
 				specs = append(specs, spec)
 				break
 			}
-			b.breakSite(i, err)
+			b.breakSite(i, errs)
 		}
 	}
 	return specs
 }
 
-// breakSite replaces the i-th site because of err.
-func (b *builder) breakSite(i int, err error) {
+// breakSite replaces the i-th site because of errs.
+func (b *builder) breakSite(i int, errs []error) {
 	v := b.g.sites[i]
-	pos := v.Pos
-	var at *placedError
-	if errors.As(err, &at) {
-		pos, err = at.pos, at.err
+	why := v.why
+	for _, err := range errs {
+		pos := v.Pos
+		var at *placedError
+		if errors.As(err, &at) {
+			pos = at.pos
+		}
+		why = append(why, b.complain(pos, err.Error()))
 	}
-	d := b.complain(pos, err.Error())
-	b.g.sites[i] = b.lastGood(v, append(v.why, d))
+	b.g.sites[i] = b.lastGood(v, why)
 }
 
 // A placedError is an error with the place of what is wrong.

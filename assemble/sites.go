@@ -13,9 +13,9 @@ import (
 	"weir/upstream"
 )
 
-// site makes all routes of a site.
-func (b *builder) site(v *siteVersion, listeners []string) (route.Site, error) {
-	s := route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos}
+// site makes all routes of a site, and says all that is wrong with them.
+func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs []error) {
+	s = route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos}
 	v.routes = nil
 	for _, name := range v.On {
 		if slices.Contains(listeners, name) {
@@ -23,20 +23,23 @@ func (b *builder) site(v *siteVersion, listeners []string) (route.Site, error) {
 		}
 	}
 	if len(v.On) > 0 && len(s.Listeners) == 0 {
-		return s, fmt.Errorf("site %q: none of its listeners can be used", v.Name)
+		return s, []error{fmt.Errorf("site %q: none of its listeners can be used", v.Name)}
 	}
 	names := routeNames(v.Routes)
 	for i, r := range v.Routes {
 		target, err := b.route(v, r, names[i])
 		if err != nil {
-			return s, &placedError{r.Pos, fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)}
+			errs = append(errs, &placedError{r.Pos, fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)})
+			continue
 		}
 		v.routes = append(v.routes, target)
 		s.Routes = append(s.Routes, spec(r, target))
 	}
 	var err error
-	s.Missing, err = makeMissing(&v.Settings)
-	return s, err
+	if s.Missing, err = makeMissing(&v.Settings); err != nil {
+		errs = append(errs, fmt.Errorf("site %q: %w", v.Name, err))
+	}
+	return s, errs
 }
 
 // makeMissing makes what answers requests that the site has no route for: nil where the plain answer will do.
