@@ -86,7 +86,10 @@ func (h *Health) read(conn io.Reader) error {
 		return nil
 	}
 	in.N = maxCheckBody
-	body, err := readContent(br, header)
+	var body []byte
+	if h.Method != "HEAD" && status != 204 && status != 304 {
+		body, err = readContent(br, header)
+	}
 	if strings.Contains(string(body), h.Match) {
 		return nil
 	}

@@ -211,6 +211,7 @@ func TestCheckJudges(t *testing.T) {
 		{"match over chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nall \r\n5;x=1\r\nright\r\n0\r\n\r\n", Health{Match: "ll ri"}, ""},
 		{"match to the end", "HTTP/1.1 200 OK\r\n\r\nall right", Health{Match: "right"}, ""},
 		{"broken chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Health{Match: "a"}, `GET /: the answer's content: chunk size "zz" is no number`},
+		{"no content to match", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", Health{Match: "a"}, `GET /: the content does not hold "a"`},
 		{"silent", "...", Health{}, "no answer within 2s"},
 		{"connected", "...", Health{TCP: true}, ""},
 		{"refused", "", Health{TCP: true}, "connection refused"},

@@ -145,11 +145,13 @@ func (n *name) look() {
 func (n *name) learn(hits []hit, ttl time.Duration, err error) time.Duration {
 	r := n.p.cfg.Refresh
 	if err == nil {
+		if n.failed > 0 && !n.resolved.IsZero() {
+			n.p.deps.Log.Info("name resolved again", "upstream", n.p.cfg.Name, "name", n.target.text, "servers", len(hits))
+		}
 		n.hits, n.resolved, n.failed, n.problem = hits, time.Now(), 0, ""
 		return min(max(ttl, r.Min), r.Max)
 	}
-	if n.problem != err.Error() {
-		n.problem = err.Error()
+	if n.problem = err.Error(); n.failed == 0 {
 		n.p.deps.Log.Warn("name not resolved", "upstream", n.p.cfg.Name, "name", n.target.text, "reason", n.problem, "servers", len(n.hits))
 	}
 	n.failed++

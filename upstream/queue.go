@@ -52,17 +52,27 @@ func (c *Config) limitOf(s Server) int64 {
 	return int64(max(c.Queue.PerServer, 0))
 }
 
-// admit begins an exchange at the best server that has room, and waits for one where none has.
+// admit begins an exchange at the best server that has room, and waits for one where none has. A client
+// with a sticky cookie waits for its own server, and goes to another one where that takes too long.
 func (p *Pool) admit(x *weir.Exchange, set *set, key uint64) (*server, *weir.Fault) {
+	want := p.keys.want(set, key)
 	if p.mem.queue.waiting.Load() == 0 {
 		if s, ok := set.servers[set.bal.first(key)].tryBegin(); ok {
 			return s, nil
 		}
+		if want == nil {
+			if s, _ := p.another(key, nil); s != nil {
+				return s, nil
+			}
+		}
+	}
+	s, f := p.wait(x, &waiter{want: want})
+	if f != nil && want != nil && f.Side == weir.SideUpstream {
 		if s, _ := p.another(key, nil); s != nil {
 			return s, nil
 		}
 	}
-	return p.wait(x, &waiter{want: p.keys.want(set, key)})
+	return s, f
 }
 
 // wait waits in the queue.

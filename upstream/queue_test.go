@@ -227,6 +227,36 @@ func TestStickyClientsWaitForTheirServer(t *testing.T) {
 	})
 }
 
+// It waits even where another server is idle, but not for ever.
+func TestStickyClientsGiveUpInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, d := newWorld(), &doorway{out: make(chan struct{})}
+		w.do = d.serve
+		p := newPool(t, w, Config{Servers: servers(three[:2]...), Sticky: &Sticky{}, Queue: Queue{PerServer: 1, Length: 9, Timeout: time.Second}}, nil)
+		done := make(chan *weir.Exchange, 2)
+		for range 2 {
+			go func() {
+				x := newExchange("GET")
+				x.Request.Header.Add("Cookie", cookieOf(p.members[0]))
+				done <- askWith(p, x)
+			}()
+		}
+		synctest.Wait()
+		if n := d.inside.Load(); n != 1 || p.Status().Queue.Waiting != 1 {
+			t.Errorf("%d are in, %d wait", n, p.Status().Queue.Waiting)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := d.inside.Load(); n != 2 {
+			t.Errorf("after a second %d are in", n)
+		}
+		for range 2 {
+			d.out <- struct{}{}
+			<-done
+		}
+	})
+}
+
 // Under three times the load that fits, nobody is lost and no limit is broken.
 func TestQueueUnderLoad(t *testing.T) {
 	w := newWorld()

@@ -12,7 +12,7 @@ import (
 
 // A Target is one of the handlers that a split leads to.
 type Target struct {
-	Name    string // of the upstream; a key finds its target by it
+	Name    string // of the upstream; a key finds its target by it. "": what Handler's method Name says, if it has one
 	Handler weir.Handler
 	Weight  int // share of the requests; 0: none
 }
@@ -41,8 +41,8 @@ func NewSplit(targets []Target, key *weir.Template, draw func() uint64) (weir.Ha
 		case t.Weight == 0:
 			continue
 		}
+		s.seeds = append(s.seeds, s.seed(&t))
 		s.targets = append(s.targets, t)
-		s.seeds = append(s.seeds, hashString(t.Name))
 		s.total += uint64(t.Weight)
 	}
 	switch len(s.targets) {
@@ -52,6 +52,20 @@ func NewSplit(targets []Target, key *weir.Template, draw func() uint64) (weir.Ha
 		return s.targets[0].Handler, nil
 	}
 	return s, nil
+}
+
+// seed returns what tells the target from those before it.
+func (s *split) seed(t *Target) uint64 {
+	if n, ok := t.Handler.(interface{ Name() string }); ok && t.Name == "" {
+		t.Name = n.Name()
+	}
+	seed := hashString(t.Name)
+	for _, before := range s.targets {
+		if before.Name == t.Name {
+			seed = mix(seed + 1)
+		}
+	}
+	return seed
 }
 
 // ServeExchange implements weir.Handler.

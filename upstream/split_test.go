@@ -98,6 +98,29 @@ func TestSplitByKey(t *testing.T) {
 	}
 }
 
+// A split of pools knows them by their names; one that stands in it twice counts twice.
+func TestSplitByKeyWithoutNames(t *testing.T) {
+	key, _ := weir.ParseTemplate("{client.ip}")
+	w := newWorld()
+	a := newPool(t, w, Config{Servers: servers(three[0])}, nil)
+	b, err := New(Config{Name: "other", Servers: servers(three[1]), Transport: w.transport}, Deps{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := NewSplit([]Target{{Handler: a, Weight: 1}, {Handler: b, Weight: 1}, {Handler: b, Weight: 1}}, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		x := newExchange("GET")
+		x.ClientIP = fmt.Sprint("10.0.0.", i)
+		askWith(h, x)
+	}
+	if n := w.asked(three[0]); n < 900 || n > 1100 {
+		t.Errorf("the first got %d of 3000, want about 1000", n)
+	}
+}
+
 func TestSplitOfOneOrNone(t *testing.T) {
 	var a tally
 	if h, _ := NewSplit([]Target{{"a", &a, 1}}, nil, nil); h != weir.Handler(&a) {

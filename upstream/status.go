@@ -55,6 +55,9 @@ type QueueStatus struct {
 // Status returns what the upstream is like now.
 func (p *Pool) Status() Status {
 	st := Status{Name: p.cfg.Name, Balance: p.cfg.Balance, RetriesLeft: p.budget.remaining()}
+	if p.cfg.Retry.Attempts == 1 {
+		st.RetriesLeft = 0
+	}
 	if p.limited {
 		st.Queue = &QueueStatus{int(p.mem.queue.waiting.Load()), p.cfg.Queue.Length}
 	}
