@@ -180,6 +180,9 @@ func (w *work) readHead(first bool) error {
 		if w.buffered() > 0 {
 			if w.headBegan == 0 {
 				w.headBegan = c.Woken()
+				if !first { // it may have come while the last exchange was under way
+					w.headBegan = max(w.headBegan, w.x.Timing.End)
+				}
 			}
 			end, f := w.scanHead(scanned)
 			if f != nil {

@@ -378,8 +378,17 @@ func TestProxyTrailers(t *testing.T) {
 	})
 }
 
-// A stream's head and pieces reach the client as they come.
+// A stream's head and pieces reach the client as they come, also where something on the way looks at them.
 func TestProxyStreams(t *testing.T) {
+	for name, look := range map[string]func(x *weir.Exchange){
+		"as they are": func(*weir.Exchange) {},
+		"wrapped":     func(x *weir.Exchange) { x.Response.Body = wrapped{x.Response.Body} },
+	} {
+		t.Run(name, func(t *testing.T) { testProxyStreams(t, look) })
+	}
+}
+
+func testProxyStreams(t *testing.T, look func(x *weir.Exchange)) {
 	each(t, func(t *testing.T, w *world) {
 		next := make(chan string)
 		o := newOrigin(t, func(c *client) {
@@ -392,7 +401,13 @@ func TestProxyStreams(t *testing.T) {
 				}
 			}
 		})
-		w.proxy(o.addr, TransportConfig{})
+		tr := w.transport(o.addr, TransportConfig{})
+		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			x.Attempts++
+			err := tr.RoundTrip(x)
+			look(x)
+			return err
+		})})
 		c := w.dial()
 		for head, event := range map[string]string{
 			"Transfer-Encoding: chunked": "3\r\na\n\n\r\n",

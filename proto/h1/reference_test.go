@@ -14,11 +14,12 @@ type reading struct {
 	chunks bool
 }
 
+// The grammar, with a backquote as \x60.
 var (
-	refField   = regexp.MustCompile("^([!#$%&'*+\\-.^_`|~0-9A-Za-z]+):[ \\t]*((?:[^\\x00-\\x1f\\x7f]|\\t)*)$")
-	refRequest = regexp.MustCompile("^[!#$%&'*+\\-.^_`|~0-9A-Za-z]+ [^\\x00-\\x20\\x7f]+ HTTP/1\\.[01]$")
-	refStatus  = regexp.MustCompile("^HTTP/1\\.[01] [1-9][0-9]{2}( (?:[^\\x00-\\x1f\\x7f]|\\t)*)?$")
-	refLength  = regexp.MustCompile("^[0-9]{1,18}$")
+	refField   = regexp.MustCompile(`^([!#$%&'*+\-.^_\x60|~0-9A-Za-z]+):[ \t]*((?:[^\x00-\x1f\x7f]|\t)*)$`)
+	refRequest = regexp.MustCompile(`^[!#$%&'*+\-.^_\x60|~0-9A-Za-z]+ [^\x00-\x20\x7f]+ HTTP/1\.[01]$`)
+	refStatus  = regexp.MustCompile(`^HTTP/1\.[01] [1-9][0-9]{2}( (?:[^\x00-\x1f\x7f]|\t)*)?$`)
+	refLength  = regexp.MustCompile(`^[0-9]{1,18}$`)
 )
 
 // readStrictly reads a head by the letter of RFC 9112, with plain means and none of the parser's code. It

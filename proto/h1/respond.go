@@ -170,8 +170,12 @@ func (aw *answerWriter) copy(body weir.Body) error {
 	}
 	buf := copyBuffers.Get().(*[32 << 10]byte)
 	defer copyBuffers.Put(buf)
+	head := aw.sendHeadSoon()
 	for {
 		n, err := body.Read(buf[:])
+		if herr := head.stop(); herr != nil {
+			return herr
+		}
 		if _, werr := writeSpan(aw, buf[:n], err == io.EOF); werr != nil {
 			return werr
 		}
@@ -183,6 +187,38 @@ func (aw *answerWriter) copy(body weir.Body) error {
 			return err
 		}
 	}
+}
+
+// A lateHead is an answer's head that leaves without the first bytes of the body where these take their time.
+type lateHead struct {
+	mu    sync.Mutex // protects the writer until over
+	over  bool
+	timer *time.Timer
+	err   error
+}
+
+func (aw *answerWriter) sendHeadSoon() *lateHead {
+	h := &lateHead{}
+	h.timer = time.AfterFunc(headWait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if !h.over {
+			h.err = aw.flush()
+		}
+	})
+	return h
+}
+
+// stop gives the writer back to the body's reader.
+func (h *lateHead) stop() error {
+	if h.over {
+		return nil
+	}
+	h.timer.Stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	return h.err
 }
 
 var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"weir"
 )
@@ -384,5 +385,27 @@ func TestMalformedTrailerOfUnreadBody(t *testing.T) {
 			t.Error("no Connection: close")
 		}
 		c.ended()
+	})
+}
+
+// The time of a head begins when the connection is free for it, not when its first bytes came.
+func TestHeaderTimeoutOfPipelinedHead(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		const limit = 200 * time.Millisecond
+		w.serve(ServerConfig{Timeouts: Timeouts{Header: limit}, Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			if x.Request.Path == "/slow" {
+				<-time.After(2 * limit)
+			}
+			return echo(x)
+		})})
+		c := w.dial()
+		c.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET / HT")
+		c.expect(200, "GET /slow ")
+		c.send("TP/1.1\r\nHost: a\r\n\r\n")
+		c.expect(200, "GET / ")
+		c.send("GET / HT")
+		if r := c.answer(); r.StatusCode != 408 {
+			t.Errorf("%d", r.StatusCode)
+		}
 	})
 }
