@@ -6,7 +6,7 @@ admin { listen = "127.0.0.1:9180" }
 
 log "access" {
   to     = "stdout"
-  format = "{method} {path} {status} {server} {outcome}"
+  format = "{method} {uri} {status} {response.header.x-served-by} {duration}s {outcome}"
 }
 
 # Three servers that are all alike. POST /api/servers/shop-2/stop and see what happens.

@@ -66,7 +66,7 @@ func (c *cli) proxy(ctx context.Context, f proxyFlags) error {
 		_, err := io.WriteString(c.out, text)
 		return failed(err)
 	}
-	return c.serve(ctx, service{load: func() (*config.Config, config.Diagnostics) {
+	return c.serve(ctx, service{path: "<command line>", load: func() (*config.Config, config.Diagnostics) {
 		return config.Parse("<command line>", []byte(text))
 	}})
 }

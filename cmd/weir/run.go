@@ -45,7 +45,7 @@ that is taken.`,
 
 // A service is what serve runs.
 type service struct {
-	path  string // of the configuration file; "": there is none
+	path  string // of the configuration file, for the log
 	load  func() (*config.Config, config.Diagnostics)
 	watch bool
 	ready func(ctx context.Context) // called once, when connections are accepted; may be nil

@@ -30,6 +30,7 @@ type process struct {
 
 // serve runs a service until a signal or ctx ends it.
 func (c *cli) serve(ctx context.Context, s service) error {
+	begin := time.Now()
 	signal.Ignore(syscall.SIGPIPE) // who reads our log may go; we stay
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
@@ -48,6 +49,7 @@ func (c *cli) serve(ctx context.Context, s service) error {
 		return err
 	}
 	defer p.close()
+	p.log.Info("serving", "version", version, "configuration", s.path, "after", time.Since(begin).Round(time.Millisecond).String())
 	if s.ready != nil {
 		s.ready(ctx)
 	}
