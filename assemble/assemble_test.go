@@ -262,3 +262,37 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+func TestBrokenListenerKeepsItsLastGoodVersion(t *testing.T) {
+	b := start(t, echo, twoSites+`
+listener "other" { address = "127.0.0.1:0" }
+site "d.test" {
+  on = [listener.http, listener.other]
+  route "/d" {
+    respond {
+      body = "d"
+    }
+  }
+}
+`)
+	other := b.Addr("other").String()
+	b.edit(`listener "other" { address`, `listener "other" { adress`)
+	if _, err := b.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.Addr("other"); a == nil || a.String() != other {
+		t.Fatalf("the listener is at %v, not %s any more", a, other)
+	}
+	for _, l := range []string{b.Addr("http").String(), other} {
+		q, _ := http.NewRequest("GET", "http://"+l+"/d", nil)
+		q.Host = "d.test"
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode != 200 {
+			t.Errorf("%s: %d", l, r.StatusCode)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir"
@@ -47,8 +48,10 @@ func (b *builder) expectOne(v *siteVersion, e *config.Expect) error {
 		host = firstHost(v.Hosts)
 	}
 	q := Request{Method: e.Method, URL: "http://" + host + e.Target, Client: e.Client}
-	if len(v.On) > 0 {
-		q.Listener = v.On[0]
+	for _, l := range b.g.snapshot.Listeners {
+		if q.Listener == "" && slices.Contains(v.On, l.Name) {
+			q.Listener = l.Name
+		}
 	}
 	for _, f := range e.Header {
 		q.Header = append(q.Header, weir.Field{Name: f.Name, Value: f.Value})

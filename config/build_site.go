@@ -65,14 +65,14 @@ func (l *loader) note(at hcl.Range, text string) {
 // on is the site's listeners without those that are broken.
 func (l *loader) on(n *node) []string {
 	written := get[[]string](n, "on")
-	usable := slices.DeleteFunc(slices.Clone(written), func(name string) bool {
+	usable := func(name string) bool {
 		sym := l.symbols.find("listener", name)
-		return sym == nil || sym.broken
-	})
-	if len(usable) == 0 && len(written) > 0 {
+		return sym != nil && !sym.broken
+	}
+	if len(written) > 0 && !slices.ContainsFunc(written, usable) {
 		l.note(n.at("on"), in(n, "the site is not served, because none of its listeners can be used"))
 	}
-	return usable
+	return slices.DeleteFunc(slices.Clone(written), func(name string) bool { return l.symbols.find("listener", name) == nil })
 }
 
 func (l *loader) route(site layers, n *node) *Route {

@@ -9,7 +9,7 @@ type Site struct {
 	Name   string
 	Pos    Pos
 	Hosts  []string // default: the name
-	On     []string // names of listeners; empty: all
+	On     []string // names of listeners, also of broken ones; empty: all
 	Routes []*Route // redirects and fixed answers of the site among them; in the order of the file
 	Settings
 	Expects []Expect
