@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/gaissmai/bart"
 
@@ -29,7 +30,9 @@ func (b *builder) listeners() []server.ListenerSpec {
 	}
 	for _, broken := range b.config.BrokenListeners {
 		for _, old := range b.prev.snapshot.Listeners {
-			taken := func(s server.ListenerSpec) bool { return s.Name == old.Name || s.Address == old.Address }
+			taken := func(s server.ListenerSpec) bool {
+				return s.Name == old.Name || s.Address == old.Address && !strings.HasSuffix(s.Address, ":0")
+			}
 			if old.Name == broken.Name && !slices.ContainsFunc(specs, taken) {
 				specs = append(specs, old)
 			}
