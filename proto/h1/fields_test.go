@@ -242,3 +242,28 @@ func TestRequestHeadFraming(t *testing.T) {
 type unknownLength struct{ weir.Body }
 
 func (unknownLength) Len() int64 { return -1 }
+
+// A field that a handler has changed goes out as changed, whatever stands around it.
+func TestChangedFieldsAreWrittenAnew(t *testing.T) {
+	for _, c := range []struct {
+		change func(h *weir.Header)
+		want   string
+	}{
+		{func(*weir.Header) {}, "A: 1\r\nCookie: 2\r\nB: 3\r\nC: 4\r\n"},
+		{func(h *weir.Header) { h.Set("B", "x") }, "A: 1\r\nCookie: 2\r\nB: x\r\nC: 4\r\n"},
+		{func(h *weir.Header) { h.SetKnown(weir.FieldCookie, "x") }, "A: 1\r\nCookie: x\r\nB: 3\r\nC: 4\r\n"},
+		{func(h *weir.Header) { h.Set("B", "x\r\ny") }, "A: 1\r\nCookie: 2\r\nC: 4\r\n"},
+		{func(h *weir.Header) { h.Del("Cookie") }, "A: 1\r\nB: 3\r\nC: 4\r\n"},
+		{func(h *weir.Header) { h.Del("C"); h.Add("A", "5") }, "A: 1\r\nCookie: 2\r\nB: 3\r\nA: 5\r\n"},
+		{func(h *weir.Header) { *h = h.Clone(); h.Del("A") }, "Cookie: 2\r\nB: 3\r\nC: 4\r\n"},
+	} {
+		r, _, fault := request("GET / HTTP/1.1\r\nA: 1\r\nCookie: 2\r\nHost: a\r\nConnection: D\r\nB:\t3\r\nD: y\r\nC: 4\r\n\r\n")
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		c.change(&r.Header)
+		if got, want := string(appendRequestHead(nil, r)), "GET / HTTP/1.1\r\nHost: a\r\n"+c.want+"\r\n"; got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}

@@ -297,6 +297,10 @@ func FuzzLists(f *testing.F) {
 		if value != "" && validHost(value) {
 			checkHost(t, value)
 		}
+		wantVisible := !strings.ContainsFunc(latin(value), func(r rune) bool { return r <= ' ' || r == 0x7f })
+		if got := visible(value); got != wantVisible {
+			t.Errorf("visible = %v, want %v", got, wantVisible)
+		}
 		wantClean := !strings.ContainsFunc(latin(value), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 		if got := clean(value); got != wantClean {
 			t.Errorf("clean = %v, want %v", got, wantClean)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -432,4 +433,44 @@ func testProxyStreams(t *testing.T, look func(x *weir.Exchange)) {
 			}
 		}
 	})
+}
+
+// Whatever a handler has made of a request: it does not become two.
+func TestProxyOfBadTargets(t *testing.T) {
+	w := newWorld(t, "poller")
+	var o recorder
+	tr := w.transport(newOrigin(t, o.script).addr, TransportConfig{})
+	bad := []func(r *weir.Request){
+		func(r *weir.Request) { r.Path = "" },
+		func(r *weir.Request) { r.Path = "x" },
+		func(r *weir.Request) { r.Path = "/ HTTP/1.1\r\nHost: b\r\n\r\nGET /smuggled" },
+		func(r *weir.Request) { r.Path = "/long/enough/to/be/read/by/words\n" },
+		func(r *weir.Request) { r.Path = "/a b" },
+		func(r *weir.Request) { r.Query = "a\r\nX: y" },
+		func(r *weir.Request) { r.Query = "a=\x00" },
+		func(r *weir.Request) { r.Query = "aaaaaaaaaaaaaaaaaaaa\x7f" },
+		func(r *weir.Request) { r.Authority = "a\r\nX: y" },
+		func(r *weir.Request) { r.Authority = "a b" },
+	}
+	w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Attempts++
+		if n, err := strconv.Atoi(x.Request.Header.Get("Bad")); err == nil {
+			bad[n](&x.Request)
+		}
+		return tr.RoundTrip(x)
+	})})
+	c := w.dial()
+	c.send(get())
+	c.expect(200, "ok")
+	w.ended(200, 0)
+	for n := range bad {
+		c.send(get("Bad: " + strconv.Itoa(n)))
+		if r := c.answer(); r.StatusCode != 500 {
+			t.Errorf("%d: %d", n, r.StatusCode)
+		}
+		w.ended(500, weir.CauseInternal)
+	}
+	if got := o.requests(); got != "GET /" || tr.Idle() != 1 {
+		t.Errorf("the origin saw %q, %d idle", got, tr.Idle())
+	}
 }

@@ -90,6 +90,9 @@ func (t *Transport) Close() {
 // answer goes out once more on a new one, if it may: the server has most likely closed the old one
 // while the request was on its way.
 func (t *Transport) RoundTrip(x *weir.Exchange) error {
+	if !sendable(&x.Request) {
+		return &weir.Fault{Op: "upstream \"" + t.ep.Upstream + "\": write request head", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTarget}
+	}
 	u := t.take(x)
 	for {
 		kept := u != nil
