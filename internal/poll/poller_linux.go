@@ -136,7 +136,7 @@ func (p *poller) release() {
 // always runnable, so the runtime would hardly look at its own poller: once per pollEvery it parks on purpose.
 const (
 	rawBlock  = 1 // ms
-	pollEvery = int64(time.Millisecond)
+	pollEvery = 5 * int64(time.Millisecond)
 )
 
 func (p *poller) loop() {
