@@ -226,8 +226,8 @@ func (o *Outlier) orDefaults() *Outlier {
 	return &d
 }
 
-// maxServers is the number of servers that balancers can tell apart.
-const maxServers = 30000
+// maxServers is the number of servers that balancers are made for.
+const maxServers = 10000
 
 // check returns what is wrong with a configuration that has its defaults.
 func (c *Config) check() error {

@@ -44,7 +44,7 @@ func (p *Pool) Explain(x *weir.Exchange) Explanation {
 		e.Queue = p.limited && set.bal != nil && !anyAsked(e.Servers)
 	}
 	for _, s := range p.members {
-		if set.of(s.ep) == nil {
+		if set.index[s.ep] == nil {
 			e.Servers = append(e.Servers, s.explain(false, s.whyOut()))
 		}
 	}
@@ -57,7 +57,7 @@ func (p *Pool) explainAsked(x *weir.Exchange, set *set) (list []Explained) {
 	key := p.keys.of(x)
 	named := p.keys.want(set, key)
 	for _, ep := range set.bal.Candidates(key, nil) {
-		s := set.of(ep)
+		s := set.index[ep]
 		if limit := s.limit.Load(); limit > 0 && ep.Active.Load() >= limit {
 			full = append(full, s.explain(false, fmt.Sprintf("at its limit of %d exchanges at a time", limit)))
 			continue

@@ -97,7 +97,7 @@ func (m *mirror) send(x *weir.Exchange, content []byte) {
 	}
 	if b := x.Response.Body; b != nil {
 		late := time.AfterFunc(mirrorTime, func() { b.Close() })
-		_, _ = io.Copy(io.Discard, io.LimitReader(b, mirrorAnswer))
+		_, _ = io.Copy(&abyss{mirrorAnswer}, b)
 		late.Stop()
 	}
 	x.Response.Discard()
@@ -154,3 +154,14 @@ type bytesBody struct {
 func (b *bytesBody) Close() error          { return nil }
 func (b *bytesBody) Len() int64            { return b.n }
 func (b *bytesBody) Trailer() *weir.Header { return nil }
+
+// An abyss swallows what is written, up to a limit.
+type abyss struct{ left int }
+
+// Write implements io.Writer.
+func (a *abyss) Write(p []byte) (int, error) {
+	if a.left -= len(p); a.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}

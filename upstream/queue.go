@@ -160,19 +160,9 @@ func (q *queue) remove(w *waiter) {
 
 // freed gives the place that has become free at s to the first that takes it.
 func (q *queue) freed(s *server) {
-	if q.serves(s) {
+	if q.set.Load().index[s.ep] == s {
 		q.give(s)
 	}
-}
-
-// serves reports whether s is asked at present.
-func (q *queue) serves(s *server) bool {
-	for _, m := range q.set.Load().servers {
-		if m == s {
-			return true
-		}
-	}
-	return false
 }
 
 // give begins an exchange at s for the first that takes it, and reports whether there was room and

@@ -85,6 +85,12 @@ func smooth(weights []int) []uint16 {
 		total += w
 	}
 	seq := make([]uint16, 0, total)
+	if total == len(weights) {
+		for i := range weights {
+			seq = append(seq, uint16(i))
+		}
+		return seq
+	}
 	current := make([]int, len(weights))
 	for range total {
 		best := 0

@@ -136,7 +136,7 @@ func (p *Pool) another(key uint64, tried []*condition) (_ *server, full bool) {
 	defer candidateLists.Put(list)
 	*list = set.bal.Candidates(key, (*list)[:0])
 	for _, ep := range *list {
-		s := set.of(ep)
+		s := set.index[ep]
 		if contains(tried, s.cond) {
 			continue
 		}

@@ -9,12 +9,13 @@ import (
 // A set is an arrangement of the servers that are asked now. It is immutable; a change of health
 // makes a new one.
 type set struct {
-	servers []*server // those that are asked, primaries first; bal speaks of them by their places
-	bal     chooser   // nil: there is none to ask
-	reserve []*server // ejected ones, for requests that have tried all others
-	members []*server // all servers, also those that are out
-	kind    string    // of bal
-	panic   bool      // the servers are ejected ones
+	servers []*server                  // those that are asked, primaries first; bal speaks of them by their places
+	bal     chooser                    // nil: there is none to ask
+	reserve []*server                  // ejected ones, for requests that have tried all others
+	members []*server                  // all servers, also those that are out
+	kind    string                     // of bal
+	index   map[*weir.Endpoint]*server // of servers
+	panic   bool                       // the servers are ejected ones
 }
 
 // A placed is a server with the address that its name stands for.
@@ -94,6 +95,10 @@ func (p *Pool) arrange() {
 		next.servers, next.reserve = next.reserve, nil
 		next.panic = len(next.servers) > 0
 	}
+	next.index = make(map[*weir.Endpoint]*server, len(next.servers))
+	for _, s := range next.servers {
+		next.index[s.ep] = s
+	}
 	if len(next.servers) > 0 {
 		next.bal = p.balancer(next)
 	}
@@ -165,14 +170,4 @@ func endpointsOf(list []*server) []*weir.Endpoint {
 		out[i] = s.ep
 	}
 	return out
-}
-
-// of returns the server that ep belongs to.
-func (s *set) of(ep *weir.Endpoint) *server {
-	for _, m := range s.servers {
-		if m.ep == ep {
-			return m
-		}
-	}
-	return nil
 }
