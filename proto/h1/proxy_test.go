@@ -474,3 +474,56 @@ func TestProxyOfBadTargets(t *testing.T) {
 		t.Errorf("the origin saw %q, %d idle", got, tr.Idle())
 	}
 }
+
+// A handler may throw an answer away, or ask twice: the connections stay in order.
+func TestProxyReplacedAnswers(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var o recorder
+		tr := w.transport(newOrigin(t, o.script).addr, TransportConfig{})
+		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			x.Attempts++
+			if err := tr.RoundTrip(x); err != nil {
+				return err
+			}
+			switch x.Request.Path {
+			case "/discard":
+				x.Response.Text(503, "sorry")
+			case "/forget":
+				x.Response.Header.Reset()
+				x.Response.Body = weir.NewBody("instead")
+			case "/fail":
+				return weir.Refuse(weir.CauseDenied, "look at the answer")
+			case "/twice":
+				x.Response.Discard()
+				return tr.RoundTrip(x)
+			case "/half":
+				b := x.Response.Body
+				b.Read(make([]byte, 1))
+				b.Close()
+				b.Close()
+				if _, err := b.Read(make([]byte, 1)); err == nil || err == io.EOF {
+					t.Errorf("a closed body is read: %v", err)
+				}
+				x.Response.Text(200, "half")
+			}
+			return nil
+		})})
+		c := w.dial()
+		for range 3 {
+			for path, want := range map[string]string{
+				"/": "ok", "/discard": "sorry", "/forget": "instead", "/fail": "403 Forbidden\n", "/twice": "ok", "/half": "half",
+			} {
+				for _, tail := range []string{"\r\n", "Content-Length: 2\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"} {
+					method := "GET "
+					if tail != "\r\n" && path == "/twice" {
+						continue // a body goes out once
+					}
+					c.send(method + path + " HTTP/1.1\r\nHost: a\r\n" + tail)
+					if r := c.answer(); r.body != want || r.err != nil || r.Close {
+						t.Fatalf("%s %q: %d, %q, %v, close %v", path, tail, r.StatusCode, r.body, r.err, r.Close)
+					}
+				}
+			}
+		}
+	})
+}
