@@ -173,7 +173,7 @@ func (p *process) reload(ctx context.Context) (config.Diagnostics, error) {
 
 // watch asks for a reload when a file of the configuration changes, if that is wanted here or there.
 func (p *process) watch(ctx context.Context, always bool) {
-	w := watch{since: p.source.firstRead()}
+	w := watch{seen: p.source.firstRead()}
 	w.run(ctx, func() []string {
 		paths, asked := p.source.watched()
 		if !always && !asked {

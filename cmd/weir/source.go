@@ -3,7 +3,6 @@ package main
 import (
 	"slices"
 	"sync"
-	"time"
 
 	"weir/config"
 )
@@ -12,23 +11,22 @@ import (
 type source struct {
 	load func() (*config.Config, config.Diagnostics)
 
-	mu    sync.Mutex // protects all below
-	began time.Time  // when the configuration was read for the first time
-	paths []string   // of what was read last, whether or not it could be used
-	watch bool       // the configuration in use asks for it
+	mu    sync.Mutex       // protects all below
+	first map[string]stamp // of the files when they were read for the first time
+	paths []string         // of what was read last, whether or not it could be used
+	watch bool             // the configuration in use asks for it
 }
 
 // config loads the configuration anew.
 func (s *source) config() (*config.Config, config.Diagnostics) {
-	began := time.Now()
 	c, found := s.load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.began.IsZero() {
-		s.began = began
-	}
 	if c != nil {
 		s.paths = slices.Concat(c.Files, c.Folders)
+		if s.first == nil {
+			s.first = looks(s.paths)
+		}
 	}
 	return c, found
 }
@@ -47,9 +45,9 @@ func (s *source) watched() (paths []string, asked bool) {
 	return slices.Clone(s.paths), s.watch
 }
 
-// firstRead is when the configuration was read for the first time.
-func (s *source) firstRead() time.Time {
+// firstRead is what the files were like when they were read for the first time.
+func (s *source) firstRead() map[string]stamp {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.began
+	return s.first
 }

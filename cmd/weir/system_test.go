@@ -142,3 +142,44 @@ func TestMemoryIsTuned(t *testing.T) {
 		t.Errorf("GOGC is %d although the environment says something", got)
 	}
 }
+
+func TestLogsAreOpenedAgain(t *testing.T) {
+	dir := t.TempDir()
+	access, events := filepath.Join(dir, "access.log"), filepath.Join(dir, "events.log")
+	file := filepath.Join(dir, "weir.hcl")
+	write(t, file, says("one")+fmt.Sprintf("log \"access\" { to = %q }\nlog \"events\" { to = %q }\n", access, events))
+	address := freeAddress(t)
+	write(t, file, strings.Replace(read(t, file), "127.0.0.1:0", address, 1))
+	r := launch(t, nil, "run", "-c", file)
+	url := "http://" + address
+	r.answers(t, url+"/before")
+	for _, name := range []string{access, events} {
+		if err := os.Rename(name, name+".old"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.signal(t, syscall.SIGUSR1)
+	for _, name := range []string{access, events} { // it has been heard when the new files are there
+		for {
+			if _, err := os.Stat(name); err == nil {
+				break
+			}
+			runtime.Gosched()
+		}
+	}
+	get(t, url+"/after")
+	r.signal(t, syscall.SIGTERM)
+	r.ends(t, exitOK)
+	if s := read(t, access); strings.Contains(s, "/before") || !strings.Contains(s, "/after") {
+		t.Errorf("access log: %s", s)
+	}
+	if s := read(t, access+".old"); !strings.Contains(s, "/before") || strings.Contains(s, "/after") {
+		t.Errorf("old access log: %s", s)
+	}
+	if s := read(t, events); strings.Contains(s, "listening") || !strings.Contains(s, "stopped") {
+		t.Errorf("events: %s", s)
+	}
+	if s := read(t, events+".old"); !strings.Contains(s, "listening") {
+		t.Errorf("old events: %s", s)
+	}
+}

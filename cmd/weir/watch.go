@@ -21,6 +21,14 @@ func look(path string) stamp {
 	return stamp{info}
 }
 
+func looks(paths []string) map[string]stamp {
+	all := make(map[string]stamp, len(paths))
+	for _, p := range paths {
+		all[p] = look(p)
+	}
+	return all
+}
+
 func (a stamp) same(b stamp) bool {
 	if a.info == nil || b.info == nil {
 		return a.info == nil && b.info == nil
@@ -28,27 +36,18 @@ func (a stamp) same(b stamp) bool {
 	return os.SameFile(a.info, b.info) && a.info.ModTime().Equal(b.info.ModTime()) && a.info.Size() == b.info.Size()
 }
 
-// after reports whether the file was changed after t.
-func (a stamp) after(t time.Time) bool {
-	return a.info != nil && a.info.ModTime().After(t)
-}
-
 // A watch finds out that files have changed. It looks at them each second, which costs next to nothing and works on
 // every file system; a change is reported one look later, when the editor is done with it.
 type watch struct {
-	since   time.Time // when the files were read: what changed between that and the first look counts
-	seen    map[string]stamp
+	seen    map[string]stamp // at the last look, or when the files were read
 	pending bool
 }
 
 // changed looks at paths and reports whether they, or which they are, changed and have rested since.
 func (w *watch) changed(paths []string) bool {
-	now := make(map[string]stamp, len(paths))
-	moved, first := false, w.seen == nil
-	for _, p := range paths {
-		now[p] = look(p)
-		before, known := w.seen[p]
-		if known && !before.same(now[p]) || first && now[p].after(w.since) {
+	now, moved := looks(paths), false
+	for p, s := range now {
+		if before, known := w.seen[p]; known && !before.same(s) {
 			moved = true
 		}
 	}
