@@ -120,12 +120,15 @@ func (pipes *pipeStore) close() {
 }
 
 func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, err error) {
+	g := gather{s: from}
+	defer g.end()
 	for n < 0 || moved < n {
 		ask := pipeSize
 		if n >= 0 {
 			ask = int(min(int64(ask), n-moved))
 		}
-		got, err := from.fill(p, ask, in)
+		got, err := from.fill(p, ask, in, &g)
+		g.note(got, n-moved-int64(got))
 		if err != nil {
 			return moved, err
 		}
@@ -144,7 +147,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, 
 }
 
 // fill moves up to ask bytes from the socket into the empty pipe; 0: the end.
-func (s *sock) fill(p *pipe, ask int, pace *pacer) (int, error) {
+func (s *sock) fill(p *pipe, ask int, pace *pacer, g *gather) (int, error) {
 	for {
 		if err := s.broken(); err != nil {
 			return 0, err
@@ -158,7 +161,7 @@ func (s *sock) fill(p *pipe, ask int, pace *pacer) (int, error) {
 			return n, nil
 		case e == syscall.EAGAIN:
 			pace.wait(s.SetReadDeadline)
-			if err := s.waitRead(); err != nil {
+			if err := g.wait(); err != nil {
 				return 0, err
 			}
 		case e != syscall.EINTR:
