@@ -4,7 +4,7 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=tools/go.mod
 # Packages whose tests run a second time under the race detector: all that start goroutines
 # or guard something.
-RACED := $(shell grep -lE --include='*.go' -r '^\s*go (func|[a-z])|"sync"|"sync/atomic"' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
+RACED := $(shell grep -lE --include='*.go' -r '^\s*go [a-zA-Z.]+[^ a-zA-Z.,]|"sync"|"sync/atomic"' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
 # What a fuzz target gets in one run of `make fuzz`.
 FUZZTIME ?= 20s
 
