@@ -108,7 +108,7 @@ func (st *stage) level() (l level, err error) {
 
 // rest waits until weir holds no less than a second ago: what is to be given back has been.
 func (st *stage) rest(ctx context.Context) (level, error) {
-	const quiet = 2 // seconds without change, longer than kept connections last
+	const quiet = 4 // seconds without change, longer than kept connections last
 	last, same := level{}, 0
 	for range 60 {
 		if !pause(ctx, time.Second) {
