@@ -103,7 +103,11 @@ func (a *answer) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	span, err := a.next(len(p))
-	return copy(p, span), err
+	n := copy(p, span)
+	if err == io.EOF {
+		a.finish(true)
+	}
+	return n, err
 }
 
 // next returns up to most bytes of the body, which stay valid until the next call. At the end it returns
@@ -122,7 +126,10 @@ func (a *answer) next(most int) ([]byte, error) {
 		span, done, f := a.take(u.big[u.r:u.w], most)
 		switch {
 		case f != nil:
-			return nil, a.fail(f)
+			if err := a.fail(f); len(span) == 0 {
+				return nil, err
+			}
+			return span, nil
 		case done:
 			a.err = io.EOF
 			return span, io.EOF
@@ -136,7 +143,7 @@ func (a *answer) next(most int) ([]byte, error) {
 func (a *answer) take(buf []byte, most int) (span []byte, done bool, f *weir.Fault) {
 	u := a.u
 	if a.chunked {
-		used, span, done, f := a.dec.next(buf, most)
+		used, span, done, f := a.dec.gather(buf, most)
 		u.r += used
 		return span, done, f
 	}

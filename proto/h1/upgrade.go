@@ -51,17 +51,15 @@ func (g *upgraded) rest() []byte {
 // upgrade writes the head of a 101 answer and hands both connections to a relay. The exchange ends when
 // the relay does.
 func (w *work) upgrade(x *weir.Exchange) error {
-	g, ok := x.Response.Upgrade.(*upgraded)
-	if !ok {
-		x.Response.Upgrade.Close()
-		x.Fail(&weir.Fault{Op: "upgrade", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errUpgrade})
-		return w.writeAnswer(x)
-	}
+	other := x.Response.Upgrade
+	g, ours := other.(*upgraded)
 	w.out = appendResponseHead(nil, 101, &x.Response.Header)
 	w.out = append(w.out, "Connection: Upgrade\r\nUpgrade: "...)
 	w.out = append(w.out, x.Request.Upgrade...)
 	w.out = append(w.out, "\r\n\r\n"...)
-	w.out = append(w.out, g.rest()...)
+	if ours {
+		w.out = append(w.out, g.rest()...)
+	}
 	w.answered, w.keep = true, false
 	c := w.conn
 	c.detach()
@@ -69,7 +67,7 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	c.SetReadDeadline(0)
 	c.SetWriteDeadline(clock.Now() + int64(floorWindow))
 	if _, err := c.Write(w.out); err != nil {
-		g.Close()
+		other.Close()
 		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
 	}
 	c.SetWriteDeadline(0)
@@ -78,12 +76,17 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	observer := w.cfg.Observer
 	idle := w.cfg.Timeouts.Tunnel
 	w.first, w.in, w.out, x.Scratch = nil, nil, nil, nil
-	stream.Relay(c.Conn, g.u.Conn, early, idle, func(in, out int64, err error) {
+	done := func(in, out int64, err error) {
 		x.BytesIn, x.BytesOut = in, out
 		x.Response.Upgrade = nil
 		weir.Finish(x, relayFault(err), observer)
 		c.srv.forget(c)
-	})
+	}
+	if ours {
+		stream.Relay(c.Conn, g.u.Conn, early, idle, done)
+	} else {
+		stream.Bridge(c.Conn, other, early, idle, done)
+	}
 	return weir.ErrDetached
 }
 

@@ -185,21 +185,30 @@ func TestUpgradeToOther(t *testing.T) {
 	}
 }
 
-// An answer that asks for an upgrade which this protocol can't do becomes a plain failure.
-func TestUpgradeOfNothing(t *testing.T) {
-	near, far := net.Pipe()
-	defer far.Close()
+// A handler may switch to anything that reads and writes.
+func TestUpgradeToAnything(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
+		near, far := net.Pipe()
+		defer far.Close()
+		go io.Copy(far, far)
 		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
 			x.Response.Status, x.Response.Upgrade = 101, near
 			return nil
 		})})
 		c := w.dial()
-		c.send(wsRequest)
-		if r := c.answer(); r.StatusCode != 500 {
-			t.Errorf("%d", r.StatusCode)
+		c.send(wsRequest + "early")
+		c.upgraded()
+		c.send(" late")
+		got := make([]byte, len("early late"))
+		if _, err := io.ReadFull(c.r, got); err != nil || string(got) != "early late" {
+			t.Fatalf("%q %v", got, err)
 		}
-		w.ended(500, weir.CauseInternal)
+		far.Close()
+		if _, err := c.r.ReadByte(); err != io.EOF {
+			t.Errorf("after the other end has closed: %v", err)
+		}
+		c.Close()
+		w.ended(101, weir.CauseNone)
 	})
 }
 
