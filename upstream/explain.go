@@ -9,21 +9,22 @@ import (
 
 // An Explanation is what balancing would do with one request.
 type Explanation struct {
-	Upstream string
-	Balance  string
-	Key      string // what "hash" and "maglev" go by, as text; "" with the others
-	Queue    bool   // no server has room: the request would wait
-	Servers  []Explained
+	Upstream string      `json:"upstream"`
+	Balance  string      `json:"balance"`
+	Key      string      `json:"key,omitempty"`   // what "hash" and "maglev" go by, as text; "" with the others
+	Queue    bool        `json:"queue,omitempty"` // no server has room: the request would wait
+	Servers  []Explained `json:"servers"`
 }
 
 // Explained is one server of an Explanation. Those that would be asked stand in front, in the order in which
 // they would be.
 type Explained struct {
-	Name, Address string
-	Weight        int
-	Backup        bool
-	Asked         bool   // it would be asked, first or should those before it fail
-	Reason        string // why it stands there, or why it is not asked
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Weight  int    `json:"weight"`
+	Backup  bool   `json:"backup,omitempty"`
+	Asked   bool   `json:"asked"`  // it would be asked, first or should those before it fail
+	Reason  string `json:"reason"` // why it stands there, or why it is not asked
 }
 
 // Explain returns what balancing would do with x now. Nothing is sent; with "round-robin" and

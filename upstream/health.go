@@ -49,6 +49,17 @@ func (p *Pool) pause() time.Duration {
 	return d - d/10 + time.Duration(p.deps.Rand()%uint64(d/5+1))
 }
 
+// startPause is how long the next check of a server is waited for at most that has never been well: it is
+// being started, most likely, just as weir is.
+const startPause = time.Second
+
+func (p *Pool) pauseAfter(v *verdict) time.Duration {
+	if v.down && !v.well {
+		return min(p.pause(), startPause)
+	}
+	return p.pause()
+}
+
 // run makes one check and sets the time of the next.
 func (c *check) run() {
 	p := c.p
@@ -64,7 +75,7 @@ func (c *check) run() {
 	if changed {
 		p.arrange()
 	}
-	c.timer.Reset(p.pause())
+	c.timer.Reset(p.pauseAfter(&c.s.cond.health))
 	p.mem.mu.Unlock()
 	if changed {
 		p.mem.queue.offer()
@@ -90,7 +101,8 @@ func (p *Pool) learn(s *server, err error) bool {
 }
 
 // judge changes the verdict by one more check, and reports whether it is another one now. The very
-// first check decides alone: what is not known yet is not worth several failures.
+// first check decides alone: what is not known yet is not worth several failures. So does the first good one
+// of a server that starts more slowly than weir.
 func (v *verdict) judge(err error, h *Health) (changed bool) {
 	first := !v.known
 	v.known = true
@@ -98,6 +110,7 @@ func (v *verdict) judge(err error, h *Health) (changed bool) {
 	if err != nil {
 		v.reason = err.Error()
 	}
+	defer func() { v.well = v.well || err == nil }()
 	if (err != nil) == v.down {
 		v.row = 0
 		return false
@@ -107,7 +120,7 @@ func (v *verdict) judge(err error, h *Health) (changed bool) {
 	if v.down {
 		need = h.Rise
 	}
-	if v.row < need && !first {
+	if v.row < need && !first && !(v.down && !v.well) {
 		return false
 	}
 	v.down, v.row = !v.down, 0

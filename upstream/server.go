@@ -49,6 +49,7 @@ type carrier struct {
 type verdict struct {
 	known   bool // a check has been made
 	down    bool
+	well    bool   // a check was good once
 	row     int    // checks in a row that contradict the verdict
 	reason  string // of the last check that failed; "" after a good one
 	changed time.Time
