@@ -75,6 +75,25 @@ func (d *chunkDecoder) next(buf []byte, most int) (used int, data []byte, done b
 	return used, nil, d.state == chunkDone, nil
 }
 
+// gather is next that moves what small chunks hold together, within buf, so that they leave as one: else who
+// sends a body byte by byte would have weir make a system call for each. A fault may come with data before it.
+func (d *chunkDecoder) gather(buf []byte, most int) (used int, data []byte, done bool, f *weir.Fault) {
+	used, data, done, f = d.next(buf, most)
+	for !done && f == nil && used < len(buf) && len(data) < most && (d.state != chunkData || d.left <= gatherMax) {
+		n, more, end, fault := d.next(buf[used:], min(most-len(data), gatherMax))
+		used, done, f = used+n, end, fault
+		if len(data) == 0 {
+			data = more
+		} else {
+			data = append(data, more...)
+		}
+	}
+	return used, data, done, f
+}
+
+// gatherMax is up to what size content is moved to where it joins what came before.
+const gatherMax = 4 << 10
+
 // ahead looks whether the end of the body stands right behind the content, so that both are known at once.
 func (d *chunkDecoder) ahead(buf []byte) (used int, done bool, f *weir.Fault) {
 	const end = "\r\n0\r\n\r\n"

@@ -47,6 +47,27 @@ func decodeWithin(lim *Limits, wire string, step, most int) (out decoded) {
 	return decoded{body: string(body), trailer: names(&d.trailer)}
 }
 
+// gathered decodes all of wire by gather, from a copy, in pieces of at most step bytes.
+func gathered(wire string, step, most int) (out decoded) {
+	lim := Limits{}.orDefaults()
+	var d chunkDecoder
+	d.reset(&lim)
+	var body []byte
+	for at := 0; at < len(wire); {
+		buf := []byte(wire[at:min(at+step, len(wire))])
+		used, data, done, f := d.gather(buf, most)
+		if len(data) > most || len(data) > 0 && len(data) > used {
+			panic(fmt.Sprintf("%q: used %d, %d bytes of content", wire, used, len(data)))
+		}
+		body = append(body, data...)
+		at += used
+		if done || f != nil {
+			return decoded{string(body), len(wire) - at, done, f, names(&d.trailer)}
+		}
+	}
+	return decoded{body: string(body), trailer: names(&d.trailer)}
+}
+
 // decodeEveryWay decodes in several rhythms, which must not matter.
 func decodeEveryWay(t *testing.T, wire string) decoded {
 	t.Helper()
@@ -58,7 +79,32 @@ func decodeEveryWay(t *testing.T, wire string) decoded {
 			t.Errorf("%q: in pieces of %d, content by %d: %+v; whole: %+v", wire, way[0], way[1], got, whole)
 		}
 	}
+	for _, way := range [][2]int{{1, 1}, {5, 3}, {64, 1 << 20}, {len(wire) + 1, 1 << 20}, {len(wire) + 1, 7}} {
+		got := gathered(wire, way[0], way[1])
+		same := got.body == whole.body && got.done == whole.done && (got.fault == nil) == (whole.fault == nil) && slices.Equal(got.trailer, whole.trailer)
+		if !same || got.done && got.rest != whole.rest {
+			t.Errorf("%q: gathered in pieces of %d, content by %d: %+v; whole: %+v", wire, way[0], way[1], got, whole)
+		}
+	}
 	return whole
+}
+
+// Small chunks that are at hand come out as one piece, large ones each for itself.
+func TestChunksAreGathered(t *testing.T) {
+	lim := Limits{}.orDefaults()
+	var d chunkDecoder
+	d.reset(&lim)
+	small := []byte(strings.Repeat("1;x\r\na\r\n", 1000) + "0\r\n\r\nGET")
+	used, data, done, f := d.gather(small, 1<<20)
+	if used != len(small)-3 || string(data) != strings.Repeat("a", 1000) || !done || f != nil {
+		t.Errorf("used %d of %d, %d bytes, %v, %v", used, len(small), len(data), done, f)
+	}
+	d.reset(&lim)
+	large := strings.Repeat("x", 3*gatherMax)
+	wire := fmt.Sprintf("%x\r\n%s\r\n", len(large), large)
+	if used, data, _, _ := d.gather([]byte(wire+wire), 1<<20); len(data) > len(large)+gatherMax || used < len(large) {
+		t.Errorf("%d bytes were moved", len(data)-len(large))
+	}
 }
 
 func TestChunks(t *testing.T) {

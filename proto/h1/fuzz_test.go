@@ -213,6 +213,10 @@ func FuzzChunks(f *testing.F) {
 		if whole.body != parts.body || whole.done != parts.done || (whole.fault == nil) != (parts.fault == nil) || !slices.Equal(whole.trailer, parts.trailer) {
 			t.Fatalf("whole %+v, in parts %+v", whole, parts)
 		}
+		joined := gathered(wire, int(step)+1, int(most)+1)
+		if whole.body != joined.body || whole.done != joined.done || (whole.fault == nil) != (joined.fault == nil) || !slices.Equal(whole.trailer, joined.trailer) {
+			t.Fatalf("whole %+v, gathered %+v", whole, joined)
+		}
 		body, rest, ok := dechunkStrictly(wire)
 		switch {
 		case whole.fault != nil && whole.fault.Cause != weir.CauseRequestBody:

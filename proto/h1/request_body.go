@@ -128,7 +128,10 @@ func (b *requestBody) next(most int) ([]byte, error) {
 		span, f := b.take(w.in[w.r:w.w], most)
 		switch {
 		case f != nil:
-			return nil, b.fail(f)
+			if err := b.fail(f); len(span) == 0 {
+				return nil, err
+			}
+			return span, nil
 		case b.err != nil || len(span) > 0:
 			return span, b.err
 		}
@@ -141,7 +144,7 @@ func (b *requestBody) take(buf []byte, most int) ([]byte, *weir.Fault) {
 		b.taken(n)
 		return buf[:n], nil
 	}
-	used, span, done, f := b.dec.next(buf, most)
+	used, span, done, f := b.dec.gather(buf, most)
 	b.w.r += used
 	b.w.x.BytesIn += int64(len(span))
 	if done {
