@@ -193,6 +193,7 @@ func TestUpgradeToAnything(t *testing.T) {
 		go io.Copy(far, far)
 		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
 			x.Response.Status, x.Response.Upgrade = 101, near
+			x.Response.Header.Add("Sec-WebSocket-Accept", "y")
 			return nil
 		})})
 		c := w.dial()
