@@ -3,6 +3,7 @@ package stream
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/internal/clock"
@@ -13,11 +14,14 @@ import (
 // ends. An end of a is passed on by b's CloseWrite where it has that, else by closing b.
 func Bridge(a poll.Conn, b io.ReadWriteCloser, early []byte, idle time.Duration, done func(fromA, fromB int64, err error)) {
 	g := &bridge{a: a, b: b, idle: int64(idle)}
+	g.moved()
 	go func() {
+		stop := g.watch()
 		var back sync.WaitGroup
 		back.Go(g.back)
 		g.forth(early)
 		back.Wait()
+		stop()
 		a.Close()
 		b.Close()
 		done(g.sent, g.got, g.err)
@@ -28,6 +32,7 @@ type bridge struct {
 	a    poll.Conn
 	b    io.ReadWriteCloser
 	idle int64
+	last atomic.Int64 // when bytes last moved
 
 	sent, got int64 // a's bytes, and b's
 	once      sync.Once
@@ -43,11 +48,33 @@ func (g *bridge) fail(err error) {
 	})
 }
 
-func (g *bridge) by() int64 {
+func (g *bridge) moved() { g.last.Store(clock.Now()) }
+
+// watch ends the bridge when nothing has moved for idle: b has no deadlines of its own.
+func (g *bridge) watch() (stop func()) {
 	if g.idle <= 0 {
-		return 0
+		return func() {}
 	}
-	return clock.Now() + g.idle
+	over := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		timer := time.NewTimer(time.Duration(g.idle))
+		defer timer.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-timer.C:
+			}
+			left := g.last.Load() + g.idle - clock.Now()
+			if left <= 0 {
+				g.fail(poll.ErrTimeout)
+				return
+			}
+			timer.Reset(time.Duration(left))
+		}
+	})
+	return func() { close(over); watcher.Wait() }
 }
 
 // forth carries a's bytes to b.
@@ -58,14 +85,15 @@ func (g *bridge) forth(early []byte) {
 	for {
 		if len(p) > 0 {
 			n, err := g.b.Write(p)
+			g.moved()
 			g.sent += int64(n)
 			if err != nil {
 				g.fail(err)
 				return
 			}
 		}
-		g.a.SetReadDeadline(g.by())
 		n, err := g.a.Read(buf[:])
+		g.moved()
 		switch err {
 		case nil:
 			p = buf[:n]
@@ -95,10 +123,9 @@ func (g *bridge) back() {
 	for {
 		n, err := g.b.Read(buf[:])
 		if n > 0 {
-			now := g.by()
-			g.a.SetReadDeadline(now)
-			g.a.SetWriteDeadline(now)
+			g.moved()
 			m, werr := g.a.Write(buf[:n])
+			g.moved()
 			g.got += int64(m)
 			if werr != nil {
 				g.fail(werr)
