@@ -527,3 +527,29 @@ func TestProxyReplacedAnswers(t *testing.T) {
 		}
 	})
 }
+
+// A body that is read through a wrapper gives its connection back as well.
+func TestProxyWrappedAnswersKeepConnections(t *testing.T) {
+	for _, wire := range []string{okAnswer, answer200("Transfer-Encoding: chunked") + "2\r\nok\r\n0\r\nA: b\r\n\r\n"} {
+		w := newWorld(t, "poller")
+		o := newOrigin(t, answering(wire))
+		tr := w.transport(o.addr, TransportConfig{})
+		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			x.Attempts++
+			err := tr.RoundTrip(x)
+			x.Response.Body = wrapped{x.Response.Body}
+			return err
+		})})
+		c := w.dial()
+		for range 5 {
+			c.send(get())
+			if r := c.expect(200, "ok"); r.TransferEncoding != nil && r.Trailer.Get("A") != "b" {
+				t.Errorf("trailer %v", r.Trailer)
+			}
+			w.ended(200, 0)
+		}
+		if n := o.accepted(); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	}
+}
