@@ -148,12 +148,10 @@ func (w *work) end(err error) {
 	w.conn.close()
 }
 
-// lingerTime and lingerBytes bound how long a closed connection is still read, so that the client gets
-// the answer before the reset that unread input would cause (RFC 9112, section 9.6).
-const (
-	lingerTime  = 2 * time.Second
-	lingerBytes = 256 << 10
-)
+// lingerTime bounds how long a closed connection is still read, so that the client gets the answer before
+// the reset that unread input would cause (RFC 9112, section 9.6). How much comes meanwhile does not matter:
+// many clients look for an answer only when they have sent all of their upload.
+const lingerTime = 5 * time.Second
 
 // hangUp closes the connection after an answer.
 func (w *work) hangUp() {
@@ -174,12 +172,10 @@ func (w *work) hangUp() {
 		return
 	}
 	c.SetReadDeadline(clock.Now() + int64(lingerTime))
-	for n := 0; n < lingerBytes; {
-		m, err := c.Read(w.in)
-		if err != nil {
+	for {
+		if _, err := c.Read(w.in); err != nil {
 			break
 		}
-		n += m
 	}
 	c.close()
 }
