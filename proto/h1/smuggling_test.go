@@ -1,14 +1,19 @@
 package h1
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 
 	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
 )
 
 // Requests that two parsers are known to read differently. Each is followed by bytes that one of them would
@@ -231,4 +236,59 @@ func TestLargeAnswerHeads(t *testing.T) {
 			c.Close()
 		}
 	})
+}
+
+// In whatever pieces a stream of requests arrives, it is read the same.
+func TestPiecesDoNotMatter(t *testing.T) {
+	srv := NewServer(ServerConfig{Handler: echo, Observer: nobody{}})
+	streams := []string{
+		get() + "\r\n\r\n" + get("A: b") + get("Connection: close") + get(),
+		post("Content-Length: 5") + "hello" + post("Transfer-Encoding: chunked") + "5;a\r\nhello\r\n0\r\nA: b\r\n\r\n" + get(),
+		post("Expect: 100-continue", "Content-Length: 2") + "ab" + get(),
+		"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n" + get(),
+		"\r\n\r\n" + get() + "\n" + get(), "\r" + get(), get() + "garbage", get() + "GET / HTTP/2.0\r\n\r\n",
+	}
+	for _, tail := range smuggling {
+		streams = append(streams, "POST /first HTTP/1.1\r\nHost: a\r\n"+tail+get("X: y")+get())
+	}
+	for _, stream := range streams {
+		want := ""
+		for _, step := range []int{len(stream), 1, 2, 3, 7, 50} {
+			got := answersTo(srv, stream, step)
+			if want == "" {
+				want = got
+			}
+			if got != want || got == "" {
+				t.Errorf("%q in pieces of %d: %s; whole: %s", stream, step, got, want)
+			}
+		}
+	}
+}
+
+// answersTo sends a stream in pieces and returns the final statuses and bodies that come back.
+func answersTo(srv *Server, stream string, step int) string {
+	near, far := net.Pipe()
+	defer far.Close()
+	closed := make(chan struct{})
+	facts := &weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
+	srv.Serve(poll.FromNetConn(near), facts, func() { close(closed) })
+	go func() {
+		for rest := stream; rest != ""; rest = rest[min(step, len(rest)):] {
+			if _, err := io.WriteString(far, rest[:min(step, len(rest))]); err != nil {
+				return
+			}
+		}
+		io.WriteString(far, "GET /end HTTP/1.0\r\n\r\n")
+	}()
+	var out strings.Builder
+	for r := bufio.NewReader(far); ; {
+		m, err := http.ReadResponse(r, nil)
+		if err != nil {
+			<-closed
+			return out.String()
+		}
+		if body, _ := io.ReadAll(m.Body); m.StatusCode >= 200 {
+			fmt.Fprintf(&out, "%d %q %v; ", m.StatusCode, body, m.Close)
+		}
+	}
 }
