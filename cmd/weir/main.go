@@ -4,6 +4,9 @@ package main
 import "os"
 
 func main() {
+	stop := profile()
 	c := newCLI(os.Stdin, os.Stdout, os.Stderr)
-	os.Exit(c.run(os.Args[1:]))
+	code := c.run(os.Args[1:])
+	stop()
+	os.Exit(code)
 }
