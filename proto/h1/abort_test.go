@@ -206,14 +206,14 @@ func deaf(t *testing.T) string {
 
 // Times that do not run: that of the first byte while the client still sends, and that of a body while it comes.
 func TestUpstreamTimeoutsThatDoNotRun(t *testing.T) {
-	const short = 100 * time.Millisecond
+	const short = 600 * time.Millisecond
 	each(t, func(t *testing.T, w *world) {
 		o := newOrigin(t, func(c *client) {
 			for r := c.request(); r != nil; r = c.request() {
 				io.Copy(io.Discard, r.Body)
 				io.WriteString(c, answer200("Content-Length: 8"))
 				for range 8 {
-					time.Sleep(short / 3)
+					time.Sleep(short / 6)
 					io.WriteString(c, "x")
 				}
 			}
@@ -222,7 +222,7 @@ func TestUpstreamTimeoutsThatDoNotRun(t *testing.T) {
 		c := w.dial()
 		c.send(post("Content-Length: 8"))
 		for range 8 {
-			time.Sleep(short / 3)
+			time.Sleep(short / 6)
 			c.send("x")
 		}
 		c.expect(200, "xxxxxxxx")

@@ -248,20 +248,20 @@ func TestDrainAndCloseUpgraded(t *testing.T) {
 func TestTunnelTimeout(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		tr := w.transport(newOrigin(t, switching(echoing)).addr, TransportConfig{})
-		w.serve(ServerConfig{Handler: forward(tr), Timeouts: Timeouts{Tunnel: 200 * time.Millisecond}})
+		w.serve(ServerConfig{Handler: forward(tr), Timeouts: Timeouts{Tunnel: 800 * time.Millisecond}})
 		c := w.dial()
 		c.send(wsRequest)
 		c.upgraded()
 		began := time.Now()
-		for range 8 { // as long as something moves, either way, it stays
-			time.Sleep(50 * time.Millisecond)
+		for range 10 { // as long as something moves, either way, it stays
+			time.Sleep(100 * time.Millisecond)
 			c.send("ping")
 			if _, err := io.ReadFull(c.r, make([]byte, 4)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		io.Copy(io.Discard, c.r)
-		if d := time.Since(began); d < 500*time.Millisecond {
+		if d := time.Since(began); d < 1700*time.Millisecond {
 			t.Errorf("it ended after %v", d)
 		}
 		w.ended(101, weir.CauseClientIdle)
