@@ -403,7 +403,7 @@ func TestSpliceErrors(t *testing.T) {
 // one that waits for the other does.
 func TestSplicePace(t *testing.T) {
 	make2 := kinds["poller"](t)
-	short := Pace{Window: 60 * time.Millisecond, Bytes: 1 << 10}
+	short := Pace{Window: 300 * time.Millisecond, Bytes: 1 << 10}
 	trickle := func(c net.Conn, n int) {
 		for {
 			time.Sleep(10 * time.Millisecond)

@@ -168,7 +168,14 @@ func TestUpstreamTimeouts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
-				w.proxy(s.origin(t), TransportConfig{Connect: short, FirstByte: short, Stall: short})
+				limits := TransportConfig{Connect: patience, FirstByte: patience, Stall: short}
+				switch s.cause {
+				case weir.CauseUpstreamConnectTimeout:
+					limits.Connect = short
+				case weir.CauseUpstreamHeaderTimeout:
+					limits.FirstByte = short
+				}
+				w.proxy(s.origin(t), limits)
 				c := w.dial()
 				w.over.Go(func() { io.WriteString(c, s.wire) })
 				for {

@@ -112,9 +112,9 @@ func TestBridgeEndOfB(t *testing.T) {
 func TestBridgeIdle(t *testing.T) {
 	for _, writing := range []bool{false, true} {
 		eachEnd(t, func(t *testing.T, r *rig, b end, half bool) {
-			r.bridge(b, "", 100*time.Millisecond)
-			for range 4 {
-				time.Sleep(50 * time.Millisecond)
+			r.bridge(b, "", 250*time.Millisecond)
+			for range 3 {
+				time.Sleep(90 * time.Millisecond)
 				go b.far.Write([]byte("x"))
 				r.read(r.a, "x")
 			}
@@ -122,7 +122,7 @@ func TestBridgeIdle(t *testing.T) {
 				r.a.SetWriteDeadline(time.Now().Add(10 * time.Second))
 				go r.a.Write(make([]byte, 64<<20))
 			}
-			if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 4 {
+			if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 3 {
 				t.Errorf("%+v", e)
 			}
 		})

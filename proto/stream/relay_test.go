@@ -208,15 +208,15 @@ func TestRelayHoldsBack(t *testing.T) {
 // Silence ends a relay, and movement in either direction is none.
 func TestRelayIdle(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
-		r.relay("", 150*time.Millisecond)
+		r.relay("", 400*time.Millisecond)
 		for range 6 {
-			time.Sleep(40 * time.Millisecond)
+			time.Sleep(80 * time.Millisecond)
 			r.b.Write([]byte("x"))
 			r.read(r.a, "x")
 		}
 		began := time.Now()
 		r.all(r.a, "")
-		if d := time.Since(began); d < 100*time.Millisecond {
+		if d := time.Since(began); d < 300*time.Millisecond {
 			t.Errorf("it ended after %v", d)
 		}
 		if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 6 {
