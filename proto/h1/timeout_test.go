@@ -21,7 +21,8 @@ func inTime(t *testing.T, h weir.Handler, f func(t *testing.T, w *world, c *clie
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, kind: "net.Conn", seen: make(chan outcome, 100)}
 		w.srv = NewServer(ServerConfig{Handler: h, Observer: w})
-		near, far := net.Pipe()
+		pipe, far := net.Pipe()
+		near := halfPipe{pipe}
 		closed := make(chan struct{})
 		facts := &weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
 		w.srv.Serve(poll.FromNetConn(near), facts, func() { close(closed) })
@@ -33,6 +34,28 @@ func inTime(t *testing.T, h weir.Handler, f func(t *testing.T, w *world, c *clie
 			<-closed
 		}()
 		f(t, w, c)
+	})
+}
+
+// A halfPipe is a pipe that takes CloseWrite, without the other end seeing it.
+type halfPipe struct{ net.Conn }
+
+func (halfPipe) CloseWrite() error { return nil }
+
+// A client that has its answer and sends on is read for a while, and not for ever.
+func TestLingerEnds(t *testing.T) {
+	refuse := weir.HandlerFunc(func(x *weir.Exchange) error { x.Response.Text(403, "no"); return nil })
+	inTime(t, refuse, func(t *testing.T, w *world, c *client) {
+		began := time.Now()
+		c.send(post("Content-Length: 1000000000"))
+		c.expect(403, "no")
+		for {
+			if _, err := io.WriteString(c, strings.Repeat("x", 10000)); err != nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		took(t, began, lingerTime)
 	})
 }
 

@@ -171,8 +171,9 @@ func (w *work) hangUp() {
 		c.close()
 		return
 	}
-	c.SetReadDeadline(clock.Now() + int64(lingerTime))
-	for {
+	end := clock.Now() + int64(lingerTime)
+	c.SetReadDeadline(end)
+	for clock.Now() < end { // a deadline alone ends no read that never has to wait
 		if _, err := c.Read(w.in); err != nil {
 			break
 		}
