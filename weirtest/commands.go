@@ -26,7 +26,7 @@ func commandTable() map[string]command {
 		"origin": (*stage).origin, "server": (*stage).server, "nginx": (*stage).nginx,
 		"weir": (*stage).start, "client": (*stage).client,
 
-		">": (*stage).send, ">>": (*stage).send, "flush": (*stage).nothing, "chunk": (*stage).chunk,
+		">": (*stage).send, ">>": (*stage).send, "flush": (*stage).nothing, "chunk": (*stage).chunk, "file": (*stage).sendFile,
 		"<": (*stage).expectHead, "<<": (*stage).expectBytes, "body": (*stage).expectBody,
 		"body-ends": (*stage).expectCut, "trailer": (*stage).expectTrailer, "closed": (*stage).expectEnd, "find": (*stage).find,
 		"close": (*stage).close, "half-close": (*stage).halfClose, "abort": (*stage).abort,
@@ -198,6 +198,18 @@ func (st *stage) chunk(step *Step) error {
 	}
 	p.out <- fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data)
 	return nil
+}
+
+func (st *stage) sendFile(step *Step) error {
+	data, err := os.ReadFile(filepath.Join(st.dir, step.Text))
+	if err != nil {
+		return err
+	}
+	p, err := st.peer(step.Name)
+	if err == nil {
+		p.send(data)
+	}
+	return err
 }
 
 // startLine tells the first line of a head from a field.

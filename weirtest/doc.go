@@ -39,6 +39,7 @@
 //	NAME> TEXT               send TEXT and CRLF
 //	NAME>> TEXT              send TEXT as it is; @N is N bytes of a pattern
 //	NAME chunk TEXT          send TEXT as a chunk
+//	NAME file FILE           send what stands in a file
 //	NAME< LINE               a line with HTTP/1 in it reads a whole head; its first line must be LINE
 //	NAME< Field: VALUE       that head has this field
 //	NAME< !Field             it has no such field
