@@ -1,8 +1,8 @@
 // Package errors answers failures with pages: by status or class of statuses, as they are written, and as
 // application/problem+json (RFC 9457) to clients that prefer JSON.
 //
-// A page takes the place of weir's own answer to a failure, and of a server's where Config.Upstream says so;
-// never of a fixed answer of the configuration. The status stays, and so do the fields that do not describe
+// A page takes the place of weir's own answer to a failure, of a fixed answer of the configuration that has no
+// body, and of a server's answer where Config.Upstream says so. The status stays, and so do the fields that do not describe
 // the content, such as Retry-After. Where no page has the status, the answer stays what it is.
 package errors
 
@@ -19,7 +19,8 @@ import (
 // A Page is what failures of some statuses are answered with.
 //
 // Its text may hold placeholders: those of weir.Placeholders that take no name, and {status.text}, "Not Found".
-// Values are escaped as the content type needs it. What else stands between braces stays as it is, because
+// Values are escaped as the content type needs it: for JSON and scripts as pieces of strings, in text/plain not
+// at all, elsewhere for HTML. What else stands between braces stays as it is, because
 // style sheets and scripts are full of braces.
 type Page struct {
 	Status string // "404", "5xx"; one for a status goes before one for its class

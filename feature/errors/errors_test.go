@@ -58,6 +58,29 @@ func answers(status int, body *tracked, lines ...string) weir.Handler {
 	})
 }
 
+// fixed is a fixed answer without a body.
+func fixed(status int, failure bool, lines ...string) weir.Handler {
+	return weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Status = status
+		if failure {
+			x.Fault = &weir.Fault{Cause: weir.CauseFixed, Status: status}
+		}
+		for _, l := range lines {
+			name, value, _ := strings.Cut(l, ": ")
+			x.Response.Header.Add(name, value)
+		}
+		return nil
+	})
+}
+
+// answersNothing is a server that answers with a head alone.
+func answersNothing(status int) weir.Handler {
+	return weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Endpoint, x.Response.Status = &weir.Endpoint{}, status
+		return nil
+	})
+}
+
 type tracked struct {
 	*strings.Reader
 	n      int64
@@ -122,6 +145,11 @@ func TestPages(t *testing.T) {
 				return nil
 			}), true, 503, plain, "closed today",
 		},
+		{"a fixed failure without a body", fixed(503, true, "Retry-After: 60", "Content-Type: a/b"), false, 503, "Retry-After: 60|Vary: Accept|Content-Type: text/plain; charset=utf-8", `sorry: /<a>&"`},
+		{"a fixed refusal without a body", fixed(403, false), false, 403, "Content-Type: application/json", `{"error":"/\u003Ca\u003E\u0026\"","status":403}`},
+		{"a fixed answer without a body that no page is for", fixed(410, false), false, 410, "", ""},
+		{"a good fixed answer without a body", fixed(204, false), false, 204, "", ""},
+		{"a server's answer without a body stays", answersNothing(404), false, 404, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			mw, err := New(Config{Pages: set, Upstream: tt.upstream, Read: read})

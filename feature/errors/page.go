@@ -24,17 +24,7 @@ type part struct {
 }
 
 func compile(text, kind string) *page {
-	p := &page{kind: kind}
-	media, _, _ := strings.Cut(kind, ";")
-	p.media = strings.ToLower(strings.TrimSpace(media))
-	switch {
-	case isJSON(p.media):
-		p.escape = appendJSON
-	case p.media == "text/plain":
-		p.escape = appendPlain
-	default:
-		p.escape = appendHTML
-	}
+	p := &page{kind: kind, media: syntax.Media(kind), escape: syntax.TextEscape(kind)}
 	for text != "" {
 		from := placeholder(text)
 		p.parts = append(p.parts, part{text: text[:from]})
@@ -99,46 +89,4 @@ func (p *page) render(x *weir.Exchange) string {
 	}
 	x.Scratch = out
 	return string(out)
-}
-
-func appendPlain(dst []byte, _, value string) []byte { return append(dst, value...) }
-
-func appendHTML(dst []byte, _, value string) []byte {
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; c {
-		case '&':
-			dst = append(dst, "&amp;"...)
-		case '<':
-			dst = append(dst, "&lt;"...)
-		case '>':
-			dst = append(dst, "&gt;"...)
-		case '"':
-			dst = append(dst, "&#34;"...)
-		case '\'':
-			dst = append(dst, "&#39;"...)
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}
-
-// appendJSON appends value as a piece of a JSON string. It stays harmless inside HTML as well.
-func appendJSON(dst []byte, _, value string) []byte {
-	for _, r := range value { // what is no UTF-8 becomes U+FFFD
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ' || r == 0x7f || r == '<' || r == '>' || r == '&':
-			dst = append(dst, `\u00`...)
-			dst = syntax.AppendHex(dst, byte(r))
-		default:
-			dst = append(dst, string(r)...)
-		}
-	}
-	return dst
-}
-
-func isJSON(media string) bool {
-	return media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 type handler struct {
@@ -31,7 +32,7 @@ func (h *handler) ServeExchange(x *weir.Exchange) error {
 // put makes the page x's answer, or problem details for a client that would rather have JSON.
 func (p *page) put(x *weir.Exchange) {
 	kind, text := p.kind, ""
-	if !isJSON(p.media) {
+	if !syntax.IsJSON(p.media) {
 		x.Response.Header.AddKnown(weir.FieldVary, "Accept")
 		if prefersJSON(&x.Request.Header, p.media) {
 			kind, text = "application/problem+json", problem(x)
@@ -44,12 +45,16 @@ func (p *page) put(x *weir.Exchange) {
 	x.Response.Body = weir.NewBody(text)
 }
 
-// concerns reports whether x's answer is one to be replaced: weir's own about a failure, or a server's.
+// concerns reports whether x's answer is one to be replaced: weir's own about a failure, a fixed one that has
+// no body, or a server's.
 func (h *handler) concerns(x *weir.Exchange) bool {
-	if x.Fault != nil {
-		return x.Fault.Cause != weir.CauseFixed
+	switch {
+	case x.Fault != nil && x.Fault.Cause != weir.CauseFixed:
+		return true
+	case x.Endpoint != nil:
+		return h.upstream
 	}
-	return h.upstream && x.Endpoint != nil
+	return x.Response.Body == nil
 }
 
 // maxDrain is up to what size a server's page is read to its end, so that its connection can be used again.
@@ -91,10 +96,10 @@ var described = [...]string{
 func problem(x *weir.Exchange) string {
 	s := x.Response.Status
 	out := append(x.Scratch[:0], `{"type":"about:blank","title":"`...)
-	out = appendJSON(out, "", weir.StatusText(s))
+	out = syntax.AppendJSON(out, weir.StatusText(s))
 	out = strconv.AppendInt(append(out, `","status":`...), int64(s), 10)
 	if x.ID != "" {
-		out = appendJSON(append(out, `,"request_id":"`...), "", x.ID)
+		out = syntax.AppendJSON(append(out, `,"request_id":"`...), x.ID)
 		out = append(out, '"')
 	}
 	out = append(out, "}\n"...)

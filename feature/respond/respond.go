@@ -1,4 +1,9 @@
 // Package respond answers by itself: a status, fields and a text.
+//
+// What placeholders bring into the text is escaped as its content type needs it, so that a client can't write
+// into the page of another: in JSON and scripts as a piece of a string, in text/plain not at all, and in all
+// else for HTML and XML. The text around them is the configuration's own and stays as it is. An answer of 400
+// and more without a body is left to the pages of feature/errors.
 package respond
 
 import (
@@ -16,7 +21,7 @@ type Pair struct{ Name, Value string }
 // Config is what New makes a handler of.
 type Config struct {
 	Status      int      // 200 to 599; 0: 200. From 500 on the exchange's cause is route.fixed
-	Body        string   // template
+	Body        string   // template; values are escaped for ContentType
 	ContentType string   // "": text/plain; charset=utf-8 where there is a body
 	Header      []Pair   // a value that comes out empty is not sent
 	Params      []string // names that a template may use besides weir.Placeholders: those of the route's pattern
@@ -28,6 +33,7 @@ type respond struct {
 	fixed  []weir.Field
 	fields []field
 	body   *weir.Template // nil: text, or none
+	escape func(dst []byte, name, value string) []byte
 	text   []byte
 	bodies sync.Pool // of *fixedBody
 }
@@ -81,6 +87,7 @@ func (r *respond) setBody(cfg *Config) error {
 	if !syntax.IsValue(kind) {
 		return fmt.Errorf("content type %q holds a control character", kind)
 	}
+	r.escape = syntax.TextEscape(kind)
 	if kind != "" {
 		r.fixed = append(r.fixed, wired("Content-Type", kind))
 	}
@@ -132,7 +139,8 @@ func (r *respond) ServeExchange(x *weir.Exchange) error {
 	}
 	switch {
 	case r.body != nil:
-		x.Response.Body = weir.NewBody(r.body.String(x))
+		x.Scratch = r.body.AppendEscaped(x.Scratch[:0], x, r.escape)
+		x.Response.Body = weir.NewBody(string(x.Scratch))
 	case len(r.text) > 0:
 		x.Response.Body = r.newBody(x)
 	}

@@ -78,6 +78,48 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// What clients write is text in whatever it is put into.
+func TestEscapes(t *testing.T) {
+	for kind, want := range map[string]string{
+		"":                          `x <b>'"&\ y {`,
+		"text/plain; charset=utf-8": `x <b>'"&\ y {`,
+		"text/html":                 `x &lt;b&gt;&#39;&#34;&amp;\ y {`,
+		"Text/HTML; charset=utf-8":  `x &lt;b&gt;&#39;&#34;&amp;\ y {`,
+		"application/xml":           `x &lt;b&gt;&#39;&#34;&amp;\ y {`,
+		"image/svg+xml":             `x &lt;b&gt;&#39;&#34;&amp;\ y {`,
+		"application/json":          `x \u003Cb\u003E\u0027\"\u0026\\ y {`,
+		"application/problem+json":  `x \u003Cb\u003E\u0027\"\u0026\\ y {`,
+		"text/javascript":           `x \u003Cb\u003E\u0027\"\u0026\\ y {`,
+	} {
+		for _, body := range []string{"x {query.x} y {{", "x {id} y {{"} {
+			h, err := New(Config{Body: body, ContentType: kind, Params: []string{"id"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := exchange()
+			x.Request.Query = "x=%3Cb%3E%27%22%26%5C"
+			x.Params = append(x.Params, weir.Param{Name: "id", Value: `<b>'"&\`})
+			if err := h.ServeExchange(x); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(x.Response.Body); err != nil || string(got) != want {
+				t.Errorf("%q as %q: %s (%v), want %s", body, kind, got, err, want)
+			}
+		}
+	}
+	h, err := New(Config{Body: "<p>'&'</p>", ContentType: "text/html"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := exchange()
+	if err := h.ServeExchange(x); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(x.Response.Body); string(got) != "<p>'&'</p>" {
+		t.Errorf("the configuration's own text becomes %s", got)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct {
 		cfg  Config
