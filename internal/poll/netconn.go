@@ -147,6 +147,13 @@ func (n *netConn) TryRead(p []byte) (int, error) {
 	return n.take(p)
 }
 
+// Silent can only say what the reader has noticed: it always reads.
+func (n *netConn) Silent() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ready() == ErrAgain
+}
+
 func (n *netConn) WaitReadable() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

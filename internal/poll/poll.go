@@ -67,6 +67,10 @@ type Conn interface {
 	// the peer sent or closed or the deadline passed; the caller leaves the connection to it.
 	Reclaim() bool
 
+	// Silent asks whether there is really nothing to read, not even something that the poller has not noticed
+	// yet: for a connection that has just been reclaimed.
+	Silent() bool
+
 	// Woken is about the time (of clock.Now) at which the last wait of this connection ended. It is cheap and
 	// to be trusted only right after such a wait.
 	Woken() int64

@@ -211,6 +211,12 @@ func (s *sock) Reclaim() bool {
 	return s.rd.endIdle()
 }
 
+func (s *sock) Silent() bool {
+	var one [1]byte
+	_, e := recv(s.fd, one[:], syscall.MSG_PEEK)
+	return e == syscall.EAGAIN
+}
+
 func (s *sock) SetReadDeadline(t int64)  { s.setDeadline(&s.readBy, t) }
 func (s *sock) SetWriteDeadline(t int64) { s.setDeadline(&s.writeBy, t) }
 

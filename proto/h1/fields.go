@@ -98,16 +98,16 @@ type connOptions struct {
 }
 
 var (
-	errName     = errors.New("malformed field name")
-	errValue    = errors.New("malformed field value")
-	errLineEnd  = errors.New("a line does not end with CRLF")
-	errFold     = errors.New("folded field line")
-	errLength   = errors.New("malformed or repeated Content-Length")
-	errBoth     = errors.New("both Content-Length and Transfer-Encoding")
-	errCoding   = errors.New("field Transfer-Encoding is not exactly \"chunked\"")
-	errTooMany  = errors.New("too many fields")
-	errHost     = errors.New("field Host is missing, repeated or malformed")
-	errConnName = errors.New("field Connection names one that is not the connection's")
+	errName       = errors.New("malformed field name")
+	errValue      = errors.New("malformed field value")
+	errLineEnd    = errors.New("a line does not end with CRLF")
+	errFold       = errors.New("folded field line")
+	errLength     = errors.New("malformed or repeated Content-Length")
+	errBoth       = errors.New("both Content-Length and Transfer-Encoding")
+	errCoding     = errors.New("field Transfer-Encoding is not exactly \"chunked\"")
+	errTooMany    = errors.New("too many fields")
+	errHost       = errors.New("field Host is missing, repeated or malformed")
+	errConnection = errors.New("field Connection is malformed or names too many fields")
 )
 
 // A fieldError is why a field section was refused.
@@ -137,7 +137,7 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 		id := weir.Identify(name)
 		if id != weir.FieldOther && connectionField[id] {
 			if err := f.note(id, value, hosts); err != nil {
-				return &fieldError{err: err, framing: err != errHost && err != errConnName}
+				return &fieldError{err: err, framing: err != errHost && err != errConnection}
 			}
 			continue
 		}
@@ -265,8 +265,9 @@ func (f *framing) settle(h *weir.Header) error {
 	return nil
 }
 
-// add takes in the value of a Connection field. A client (strict) may not use it to have fields removed on
-// which decisions behind weir rest, such as its own address or its credentials: such a request is refused.
+// add takes in the value of a Connection field. A client (strict) cannot use it to have fields removed on which
+// decisions behind weir rest, such as its own address or its credentials: those are for all recipients, and must not
+// be named there (RFC 9110, section 7.6.1).
 func (c *connOptions) add(value string, strict bool) error {
 	for value != "" {
 		var option string
@@ -281,22 +282,23 @@ func (c *connOptions) add(value string, strict bool) error {
 			c.upgrade = true
 		case weir.EqualFold(option, "te"):
 			c.te = true
-		case !all(option, classToken), len(c.others) >= 8:
-			return errConnName
-		default:
-			if strict && isEndToEnd(option) {
-				return errConnName
-			}
+		case !all(option, classToken), len(c.others) >= mostOptions:
+			return errConnection
+		case !strict || !isEndToEnd(option):
 			c.others = append(c.others, option)
 		}
 	}
 	return nil
 }
 
+// mostOptions bounds how many fields Connection may name.
+const mostOptions = 32
+
 // isEndToEnd reports whether a name is that of a known field that is not the connection's, or belongs to
 // the family that tells of the way a request has taken.
 func isEndToEnd(name string) bool {
-	if len(name) > 2 && (name[0] == 'x' || name[0] == 'X') && name[1] == '-' {
+	const family = "x-forwarded"
+	if len(name) >= len(family) && weir.EqualFold(name[:len(family)], family) {
 		return true
 	}
 	id := weir.Identify(name)

@@ -55,7 +55,7 @@ var smuggling = map[string]string{
 	"head ends with CR CR":     "Foo: bar\r\n\r\r\n\r\n",
 	"no colon":                 "Content-Length\r\n\r\n",
 	"Host twice":               "Host: b\r\n\r\n",
-	"Host hop by hop":          "Connection: X-Forwarded-For\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n",
+	"Connection twisted":       "Connection: close x\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n",
 	"Expect twisted":           "Expect: y 100-continue\r\nContent-Length: 35\r\n\r\n",
 	"chunk size with space":    "Transfer-Encoding: chunked\r\n\r\n0 \r\n\r\n",
 	"chunk size with 0x":       "Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n",

@@ -138,13 +138,23 @@ func (t *Transport) take(x *weir.Exchange) *upConn {
 				break
 			}
 			t.idle.Add(-1)
-			if u.Reclaim() {
+			if !u.Reclaim() {
+				continue
+			}
+			if i == 0 && x.Timing.Start-u.since < trustFor || u.Silent() {
 				return u
 			}
+			u.Conn.Close()
 		}
 	}
 	return nil
 }
+
+// trustFor is how long a connection that has fallen asleep on this poller is known to be silent without asking the
+// kernel: the poller wakes what has something to say before it hands out the requests that came with it. A
+// connection of another poller may have said something that one has not noticed yet, and what a server has sent
+// unasked must never be taken for the next answer.
+const trustFor = int64(20 * time.Millisecond)
 
 func (s *idleShard) pop() *upConn {
 	s.mu.Lock()
@@ -166,6 +176,7 @@ func (t *Transport) put(u *upConn, now int64) {
 		return
 	}
 	s := &t.shards[u.Shard()%len(t.shards)]
+	u.since = now
 	u.SetReadDeadline(now + int64(t.cfg.KeepIdle))
 	s.mu.Lock()
 	kept := u.asleep()
@@ -242,7 +253,7 @@ func (u *upConn) readFault(err error, begun bool) *weir.Fault {
 	}
 	switch {
 	case err == poll.ErrTimeout:
-		return t.fault(weir.CauseUpstreamHeaderTimeout, retry, "wait for", err)
+		return t.fault(weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
 	case err == poll.ErrCanceled:
 		return u.canceled()
 	case err == io.EOF:

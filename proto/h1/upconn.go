@@ -16,6 +16,8 @@ type upConn struct {
 	t      *Transport
 	upload *upload // the request body on its way; nil: sent, or none
 
+	since int64 // when it fell asleep
+
 	firstByte, stall time.Duration // what the server is given in this exchange
 
 	big  *bigBuffer // input; big[r:w] has been read and not been used; nil: nothing
