@@ -37,9 +37,10 @@
 //     it would make a ".." ("/api/..%2fadmin", "/..%5c").
 //   - Runs of slashes are matched as one ("//admin" is for "/admin") and go upstream as they came.
 //   - A backslash as it is, a control character and "%00" are refused, and so is a "%" without two digits.
-//   - A parameter (";v=1") is part of its segment: "/admin;x" is not for a route "/admin/*". Where the servers drop
-//     parameters, as servlet containers do, ask for "!request.path.contains(';')" in the routes that lead to
-//     them. "/..;/" is refused.
+//   - A parameter (";v=1") is part of its segment. "/..;/" is refused.
+//   - Servers read some of that otherwise: they drop parameters, or take escaped slashes for slashes. A path that
+//     would then be for a route which comes first ("/admin;x/y" and "/admin%2Fy" beside routes "/*" and "/admin/*")
+//     is refused, so that nobody evades that route's rules.
 //   - Case matters. Where it does not for the servers, protect a path with "request.path.lowerAscii()" in an
 //     expression.
 //

@@ -65,6 +65,10 @@ func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 		x.Note = noteNoRoute(h, &s)
 		return nil, h, weir.Refuse(weir.CauseNoRoute, "route")
 	}
+	if hidden := s.evades(h, e); hidden != nil {
+		x.Note = noteEvades(h, hidden)
+		return nil, nil, weir.Refuse(weir.CauseRequestPath, "route")
+	}
 	x.Route = e.target
 	return e.target, h, nil
 }
