@@ -198,7 +198,7 @@ func (w *work) readHead(first bool) error {
 		}
 		n, err := c.TryRead(w.space())
 		if err == poll.ErrAgain || err == poll.ErrTimeout && !first {
-			if err := w.sleep(); err != nil {
+			if err := w.sleep(first); err != nil {
 				return err
 			}
 			first = true

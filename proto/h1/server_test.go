@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -406,6 +407,32 @@ func TestHeaderTimeoutOfPipelinedHead(t *testing.T) {
 		c.send("GET / HT")
 		if r := c.answer(); r.StatusCode != 408 {
 			t.Errorf("%d", r.StatusCode)
+		}
+	})
+}
+
+// Empty lines are no request: they do not keep a connection open.
+func TestEmptyLinesDoNotCount(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Timeouts: Timeouts{Idle: 300 * time.Millisecond}, Handler: weir.HandlerFunc(echo)})
+		c := w.dial()
+		c.send(get())
+		c.expect(200, "GET / ")
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		quit := make(chan struct{})
+		defer close(quit)
+		go func() {
+			for {
+				select {
+				case <-quit:
+					return
+				case <-time.After(50 * time.Millisecond):
+					io.WriteString(c.Conn, "\r\n")
+				}
+			}
+		}()
+		if _, err := c.r.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the connection stays open: %v", err)
 		}
 	})
 }

@@ -116,8 +116,8 @@ func (w *work) scanHead(from int) (int, *weir.Fault) {
 }
 
 // sleep gives the connection back to the poller and returns errAsleep, or nil when there is input after
-// all. What has come of a head is kept.
-func (w *work) sleep() error {
+// all. What has come of a head is kept. first: no exchange has ended since the connection slept.
+func (w *work) sleep(first bool) error {
 	c, t := w.conn, &w.conn.srv.config.Load().Timeouts
 	if n := w.buffered(); n > 0 {
 		c.partial = append([]byte(nil), w.in[w.r:w.w]...)
@@ -127,7 +127,9 @@ func (w *work) sleep() error {
 		if c.srv.draining.Load() && !c.fresh.Load() {
 			return io.EOF
 		}
-		c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
+		if !first { // else only empty lines have come, and do not count
+			c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
+		}
 	}
 	if c.Idle(c) {
 		return errAsleep
