@@ -33,7 +33,7 @@ func commandTable() map[string]command {
 		"accept": (*stage).accept, "idle": (*stage).idle,
 
 		"$": (*stage).shell, "tally": (*stage).tally, "load": (*stage).load, "unload": (*stage).unload,
-		"patience": (*stage).wait, timed: (*stage).nothing, "answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
+		"patience": (*stage).wait, timed: (*stage).nothing, "kept": (*stage).kept, "answers": (*stage).answers, "reload": (*stage).reload, "signal": (*stage).signal, "stopped": (*stage).stopped,
 		"kill": (*stage).kill, "revive": (*stage).revive,
 		"sick": (*stage).sick, "well": (*stage).well, "saw": (*stage).saw,
 	}
@@ -83,66 +83,6 @@ func (st *stage) nginx(step *Step) error {
 	}
 	st.add(name, n)
 	return await("tcp", n.Address())
-}
-
-func (st *stage) start(step *Step) error {
-	if err := st.unpack(); err != nil {
-		return err
-	}
-	if err := st.complete("weir.hcl"); err != nil {
-		return err
-	}
-	flags := strings.Fields(step.Text)
-	broken := len(flags) > 0 && flags[0] == "broken"
-	if broken {
-		flags = flags[1:]
-	}
-	p, err := Start(st.bin, st.dir, flags...)
-	if err != nil {
-		return err
-	}
-	if !broken && strings.Contains(p.Output(), ": error:") {
-		p.Kill()
-		return fmt.Errorf("the configuration has errors:\n%s", p.Output())
-	}
-	st.weir = p
-	st.vars["pid"] = strconv.Itoa(p.Pid())
-	for name, address := range p.Listeners {
-		st.vars[name] = address
-	}
-	return nil
-}
-
-var (
-	hasListener = regexp.MustCompile(`(?m)^listener `)
-	hasAdmin    = regexp.MustCompile(`(?m)^admin `)
-)
-
-// complete adds to a configuration what scripts need not say.
-func (st *stage) complete(name string) error {
-	path := filepath.Join(st.dir, name)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		data, err = st.defaultConfig(), nil
-	}
-	if err != nil {
-		return err
-	}
-	if !hasListener.Match(data) {
-		data = append(data, "\nlistener \"http\" { address = \"127.0.0.1:0\" }\n"...)
-	}
-	if !hasAdmin.Match(data) {
-		data = fmt.Appendf(data, "\nadmin {\n  listen = \"127.0.0.1:0\"\n  socket = \"%s/%s\"\n}\n", st.dir, AdminSocket)
-	}
-	return os.WriteFile(path, data, 0o644)
-}
-
-func (st *stage) defaultConfig() []byte {
-	out := []byte("upstream \"all\" {\n")
-	for _, name := range st.order {
-		out = fmt.Appendf(out, "  server %q {}\n", st.targets[name].Address())
-	}
-	return append(out, "}\nsite \"*\" {\n  route \"/*\" { proxy = upstream.all }\n}\n"...)
 }
 
 // client connects: "NAME [LISTENER] [from ADDRESS]", where LISTENER may be @ and an address.
@@ -380,36 +320,6 @@ func (st *stage) idle(step *Step) error {
 		return fmt.Errorf("%d connections came", n)
 	}
 	return nil
-}
-
-func (st *stage) signal(step *Step) error {
-	s, ok := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "INT": syscall.SIGINT}[step.Text]
-	if !ok {
-		return fmt.Errorf("unknown signal %q", step.Text)
-	}
-	return st.weir.Signal(s)
-}
-
-func (st *stage) stopped(step *Step) error {
-	want, _ := strconv.Atoi(step.Text)
-	code, err := st.weir.Wait(patience)
-	if err == nil && code != want {
-		err = fmt.Errorf("weir ended with %d", code)
-	}
-	return err
-}
-
-// reload puts a file in the place of weir.hcl and has weir read it.
-func (st *stage) reload(step *Step) error {
-	if step.Text != "" {
-		if err := st.complete(step.Text); err != nil {
-			return err
-		}
-		if err := os.Rename(filepath.Join(st.dir, step.Text), filepath.Join(st.dir, "weir.hcl")); err != nil {
-			return err
-		}
-	}
-	return st.shell(&Step{Line: step.Line, Text: "weir reload -c weir.hcl", Output: step.Output, Exit: step.Exit})
 }
 
 func (st *stage) kill(step *Step) error {

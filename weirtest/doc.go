@@ -69,6 +69,7 @@
 //	reload [FILE]            FILE becomes weir.hcl; `weir reload`; must succeed
 //	signal NAME              TERM, HUP, USR1 to weir
 //	stopped [N]              weir exits by itself, with code N
+//	kept N                   wait until weir keeps N connections to servers that nobody uses
 //	timed                    the script measures time: it is left out under the race detector
 //	patience N               wait for up to N seconds from here on
 //	kill NAME, revive NAME   the origin's address refuses, and accepts again
