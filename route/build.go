@@ -95,15 +95,49 @@ func (b *builder) report(written int, p Problem) {
 	b.problems = append(b.problems, p)
 }
 
-func (b *builder) siteError(s *Site, format string, args ...any) {
-	b.report(-1, Problem{Severity: Error, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf(format, args...)})
+func (b *builder) siteError(s *Site, part, format string, args ...any) {
+	b.report(-1, Problem{Severity: Error, Site: s.Name, Part: part, Pos: s.Pos, Text: fmt.Sprintf(format, args...)})
 }
 
-func (b *builder) routeError(s *Site, written int, text string) {
+func (b *builder) routeError(s *Site, written int, err error) {
 	r := &s.Routes[written]
-	b.report(written, Problem{
-		Severity: Error, Site: s.Name, Route: r.label(), Pos: r.Pos, Text: r.label() + ": " + text,
-	})
+	p := Problem{Severity: Error, Site: s.Name, Route: r.label(), Pos: r.Pos, Text: r.label() + ": " + err.Error()}
+	var part *partError
+	if errors.As(err, &part) {
+		p.Part = part.part
+	}
+	b.report(written, p)
+}
+
+// A partError is what is wrong with one part of a route.
+type partError struct {
+	part string
+	error
+}
+
+// inPart says of which part of a route all errors in err are.
+func inPart(part string, err error) error {
+	var all []error
+	for _, e := range each(err) {
+		all = append(all, &partError{part, e})
+	}
+	return errors.Join(all...)
+}
+
+// each returns the errors that were joined to err, one by one; none for nil.
+func each(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
 }
 
 func (b *builder) checkListeners(s *Site, listeners []string) {
@@ -112,9 +146,9 @@ func (b *builder) checkListeners(s *Site, listeners []string) {
 			continue
 		}
 		if near := spell.Nearest(name, listeners); near != "" {
-			b.siteError(s, "listener %q is not known, did you mean %q?", name, near)
+			b.siteError(s, "", "listener %q is not known, did you mean %q?", name, near)
 		} else {
-			b.siteError(s, "listener %q is not known", name)
+			b.siteError(s, "", "listener %q is not known", name)
 		}
 	}
 }
@@ -123,15 +157,15 @@ func (b *builder) checkListeners(s *Site, listeners []string) {
 func (b *builder) siteHosts(s *Site) []string {
 	var hosts []string
 	if len(s.Hosts) == 0 {
-		b.siteError(s, "has no hosts; for any host write \"*\"")
+		b.siteError(s, "", "has no hosts; for any host write \"*\"")
 	}
 	for _, text := range s.Hosts {
 		host, err := parseHost(text)
 		switch {
 		case err != nil:
-			b.siteError(s, "%v", err)
+			b.siteError(s, text, "%v", err)
 		case slices.Contains(hosts, host):
-			b.report(-1, Problem{Severity: Warning, Site: s.Name, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
+			b.report(-1, Problem{Severity: Warning, Site: s.Name, Part: text, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
 		default:
 			hosts = append(hosts, host)
 		}
@@ -147,9 +181,12 @@ func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
 		spec := &s.Routes[i]
 		e, host, err := b.entry(spec, hosts)
 		if err != nil {
-			for _, line := range strings.Split(err.Error(), "\n") {
-				b.routeError(s, i, line)
+			for _, e := range each(err) {
+				b.routeError(s, i, e)
 			}
+			continue
+		}
+		if spec.Partial {
 			continue
 		}
 		e.written = i
@@ -168,7 +205,7 @@ func (b *builder) entry(spec *Spec, hosts []string) (entry, string, error) {
 	p, wrongPath := b.pattern(spec.Pattern)
 	host, wrongHost := routeHost(spec.Host, hosts)
 	c, wrongConditions := newConditions(spec, &b.expressions)
-	err := errors.Join(wrongPath, wrongHost, wrongConditions)
+	err := errors.Join(wrongPath, inPart("host", wrongHost), wrongConditions)
 	if err == nil && spec.Target == nil {
 		err = errors.New("leads nowhere")
 	}
@@ -312,12 +349,22 @@ func (b *builder) isRival(s *site, owners map[string][]*site) (rival bool) {
 			}
 			rival = true
 			b.report(-1, Problem{
-				Severity: Error, Site: s.Name, Pos: s.Pos, Other: o.Pos,
+				Severity: Error, Site: s.Name, Part: s.written(h.host), Pos: s.Pos, Other: o.Pos,
 				Text: fmt.Sprintf("host %q belongs to site %q%s already", h.host, o.Name, at(o.Pos)),
 			})
 		}
 	}
 	return rival
+}
+
+// written returns the host as the site writes it, of which host is the normal form; "" where it is a route's.
+func (s *Site) written(host string) string {
+	for _, text := range s.Hosts {
+		if h, err := parseHost(text); err == nil && h == host {
+			return text
+		}
+	}
+	return ""
 }
 
 // meet reports whether two sites share a listener.

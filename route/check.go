@@ -3,8 +3,8 @@ package route
 import "fmt"
 
 // checkTree reports routes of a tree that match alike, and routes that another one hides. The entries are
-// sorted, so that those of one shape stand together and only a regular expression can cover a pattern of
-// another shape that comes later.
+// sorted, so that those of one shape stand together. A pattern of another shape that comes later can be covered by
+// a regular expression only, or be one.
 func (b *builder) checkTree(s *site, t *tree) {
 	var catchAlls []*entry
 	seen := map[string]*entry{} // of one shape, by conditions
@@ -19,7 +19,11 @@ func (b *builder) checkTree(s *site, t *tree) {
 			continue
 		}
 		seen[e.cond.key()] = e
-		if by := hider(e, catchAlls, t.entries[max(from, i-maxHiders):i]); by != nil {
+		by := hider(e, catchAlls, t.entries[max(from, i-maxHiders):i])
+		if by == nil && e.pattern.prefix != "" {
+			by = prefixHider(e, t.entries[:i])
+		}
+		if by != nil {
 			b.reportHidden(s, e, by)
 		}
 		if len(catchAlls) < maxHiders && e.pattern.re != nil && e.pattern.matchesAll() {
@@ -42,6 +46,17 @@ func hider(e *entry, catchAlls []*entry, alike []entry) *entry {
 	for i := range alike {
 		if e.cond.implies(alike[i].cond) {
 			return &alike[i]
+		}
+	}
+	return nil
+}
+
+// prefixHider returns an entry that takes every request that e would, a regular expression of which the literal
+// beginning is known: it is one of those before e.
+func prefixHider(e *entry, before []entry) *entry {
+	for i := range before {
+		if f := &before[i]; f.pattern.covers(e.pattern) && e.cond.implies(f.cond) {
+			return f
 		}
 	}
 	return nil

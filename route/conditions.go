@@ -52,12 +52,12 @@ const maxMatchers = 200
 func newConditions(s *Spec, e *expressions) (*conditions, error) {
 	c := &conditions{}
 	err := errors.Join(
-		c.setMethods(s.Methods),
-		setMatchers(&c.header, "header", s.Header),
-		setMatchers(&c.query, "query", s.Query),
-		setMatchers(&c.cookie, "cookie", s.Cookie),
-		c.setClients(s.Clients),
-		c.setWhen(s.When, e),
+		inPart("method", c.setMethods(s.Methods)),
+		inPart("header", setMatchers(&c.header, "header", s.Header)),
+		inPart("query", setMatchers(&c.query, "query", s.Query)),
+		inPart("cookie", setMatchers(&c.cookie, "cookie", s.Cookie)),
+		inPart("clients", c.setClients(s.Clients)),
+		inPart("when", c.setWhen(s.When, e)),
 	)
 	if err != nil {
 		return nil, err
@@ -73,12 +73,13 @@ func (c *conditions) empty() bool {
 }
 
 func (c *conditions) setMethods(methods []string) error {
+	var wrong []error
 	for _, m := range methods {
 		switch {
 		case m == "" || strings.ContainsAny(m, " \t,;:\"/()<>@[]{}?=\\"):
-			return fmt.Errorf("method %q is not a method", m)
+			wrong = append(wrong, fmt.Errorf("method %q is not a method", m))
 		case m != strings.ToUpper(m) && knownMethod(strings.ToUpper(m)):
-			return fmt.Errorf("method %q: methods are compared with regard to case, write %q", m, strings.ToUpper(m))
+			wrong = append(wrong, fmt.Errorf("method %q: methods are compared with regard to case, write %q", m, strings.ToUpper(m)))
 		}
 		if !slices.Contains(c.methods, m) {
 			c.methods = append(c.methods, m)
@@ -88,7 +89,7 @@ func (c *conditions) setMethods(methods []string) error {
 	if slices.Contains(c.methods, "GET") && !slices.Contains(c.methods, "HEAD") {
 		c.accepted = append(slices.Clone(c.methods), "HEAD")
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 func knownMethod(m string) bool {
@@ -103,14 +104,13 @@ func setMatchers(dst *[]matcher, what string, list []Match) error {
 	if len(list) > maxMatchers {
 		return fmt.Errorf("%d %s conditions, at most %d are possible", len(list), what, maxMatchers)
 	}
+	var wrong []error
 	for _, m := range list {
 		made, err := newMatcher(what, m)
-		if err != nil {
-			return err
-		}
+		wrong = append(wrong, err)
 		*dst = append(*dst, made)
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 func (c *conditions) setClients(networks []netip.Prefix) error {

@@ -18,7 +18,7 @@ func (d dice) of(words ...string) string { return words[d.IntN(len(words))] }
 
 func (d dice) pattern() string {
 	if d.IntN(8) == 0 {
-		return d.of("~ ^/a", "~ b$", "~ ^/(a|b)/(.*)$", "~ ^/", "~ .*", "~ ^/a/")
+		return d.of("~ ^/a", "~ b$", "~ ^/(a|b)/(.*)$", "~ ^/", "~ .*", "~ ^/a/", "~ ^/a$", "~ ^/(ab)/", "~ ^/a/b", "~ ^/b/.*", "~ ^/b/a")
 	}
 	var b strings.Builder
 	names := 0

@@ -11,6 +11,12 @@ import (
 	"weir"
 )
 
+// CheckHost says what is wrong with a host as a site names it: "example.com", "*.example.com" or "*".
+func CheckHost(text string) error {
+	_, err := parseHost(text)
+	return err
+}
+
 // parseHost returns the form in which a host of the configuration is kept: lower case, ASCII, no dot at
 // the end, no brackets. "*" and "*.example.com" stay what they are.
 func parseHost(text string) (string, error) {

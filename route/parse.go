@@ -150,7 +150,8 @@ func (p *Pattern) parseRegexp(text string) error {
 	if err != nil {
 		return regexpError(err)
 	}
-	p.re, p.shape, p.prefix = re, "~ "+expression, literalPrefix(expression)
+	p.re, p.shape = re, "~ "+expression
+	p.prefix, p.extent = literalPrefix(expression)
 	for i, name := range re.SubexpNames()[1:] {
 		if name == "" {
 			name = strconv.Itoa(i + 1)
@@ -169,16 +170,59 @@ func regexpError(err error) error {
 	return fmt.Errorf("regular expression: %w", err)
 }
 
+// An extent says how much of a regular expression its literal prefix is.
+type extent uint8
+
+const (
+	extentSome  extent = iota // something comes behind it
+	extentWhole               // the prefix alone matches
+	extentAny                 // everything that begins with it matches
+)
+
 // literalPrefix returns what every text begins with that the expression matches.
-func literalPrefix(expression string) string {
+func literalPrefix(expression string) (string, extent) {
 	tree, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil || tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText {
-		return ""
+		return "", extentSome
 	}
-	if s := tree.Sub[1]; s.Op == syntax.OpLiteral && s.Flags&syntax.FoldCase == 0 {
-		return string(s.Rune)
+	prefix := ""
+	rest := tree.Sub[1:]
+	for len(rest) > 0 {
+		text, ok := literalText(rest[0])
+		if !ok {
+			break
+		}
+		prefix, rest = prefix+text, rest[1:]
 	}
-	return ""
+	switch {
+	case len(rest) == 0 || isAnything(rest):
+		return prefix, extentAny
+	case len(rest) == 1 && rest[0].Op == syntax.OpEndText:
+		return prefix, extentWhole
+	}
+	return prefix, extentSome
+}
+
+// literalText returns the one text that an expression matches, if there is but one.
+func literalText(re *syntax.Regexp) (string, bool) {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	if re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0 {
+		return string(re.Rune), true
+	}
+	return "", false
+}
+
+// isAnything reports whether what remains of an expression is ".*", which every rest of a path matches: there are
+// no line breaks in paths.
+func isAnything(rest []*syntax.Regexp) bool {
+	first := rest[0]
+	for first.Op == syntax.OpCapture {
+		first = first.Sub[0]
+	}
+	any := first.Op == syntax.OpStar && (first.Sub[0].Op == syntax.OpAnyCharNotNL || first.Sub[0].Op == syntax.OpAnyChar)
+	return any && (len(rest) == 1 || len(rest) == 2 && rest[1].Op == syntax.OpEndText)
 }
 
 func (p *Pattern) matchRegexp(path string, params []weir.Param) ([]weir.Param, bool) {
@@ -220,7 +264,10 @@ func (p *Pattern) covers(q *Pattern) bool {
 	if p.shape == q.shape || p.matchesAll() {
 		return true
 	}
-	if p.re != nil || q.re != nil || len(q.segments) < len(p.segments) {
+	if q.re != nil {
+		return p.coversPrefix(q)
+	}
+	if p.re != nil || len(q.segments) < len(p.segments) {
 		return false
 	}
 	if !p.rest && (q.rest || len(q.segments) > len(p.segments)) {
@@ -232,6 +279,24 @@ func (p *Pattern) covers(q *Pattern) bool {
 		}
 	}
 	return true
+}
+
+// coversPrefix is covers for a regular expression, of which only the literal beginning is looked at.
+func (p *Pattern) coversPrefix(q *Pattern) bool {
+	switch {
+	case !strings.HasPrefix(q.prefix, "/"):
+		return false
+	case p.re != nil:
+		return p.extent == extentAny && strings.HasPrefix(q.prefix, p.prefix)
+	case q.extent == extentWhole:
+		_, ok := p.match(q.prefix, nil)
+		return ok
+	case !p.rest || strings.Contains(q.prefix, "//"):
+		return false
+	}
+	// What stands before the last slash is whole segments; more may follow.
+	_, ok := p.match(q.prefix[:strings.LastIndexByte(q.prefix, '/')], nil)
+	return ok
 }
 
 func (s segment) covers(t segment) bool {

@@ -31,6 +31,7 @@ type Pattern struct {
 
 	re     *regexp.Regexp // nil: not a regular expression
 	prefix string         // what every path that re matches begins with
+	extent extent         // how much the prefix says of re
 }
 
 // A segment is what stands between two slashes: literals with names between them. One literal alone is
@@ -185,4 +186,24 @@ func (s segment) match(part string, params []weir.Param) ([]weir.Param, bool) {
 	params = append(params, weir.Param{Value: part})
 	slices.Reverse(params[n:])
 	return params, true
+}
+
+// CanBegin reports whether there can be a path that the pattern matches and that begins with the whole segments of
+// prefix. Of a regular expression it always says so.
+func (p *Pattern) CanBegin(prefix string) bool {
+	if p.re != nil {
+		return true
+	}
+	prefix = strings.Trim(mergeSlashes(prefix), "/")
+	for i := 0; prefix != ""; i++ {
+		if i == len(p.segments) {
+			return p.rest
+		}
+		var part string
+		part, prefix, _ = strings.Cut(prefix, "/")
+		if _, ok := p.segments[i].match(part, nil); !ok {
+			return false
+		}
+	}
+	return true
 }

@@ -117,3 +117,30 @@ func TestSplitHostPattern(t *testing.T) {
 		}
 	}
 }
+
+func TestCanBegin(t *testing.T) {
+	for _, c := range []struct {
+		pattern, prefix string
+		want            bool
+	}{
+		{"/api/*", "/api", true},
+		{"/api/*", "/api/v1", true},
+		{"/api/*", "/", true},
+		{"/api/*", "/apis", false},
+		{"/api", "/api/", true},
+		{"/api", "/api/v1", false},
+		{"/{x}/b", "/a/b", true},
+		{"/v{n}/*", "/v", false},
+		{"/v{n}/*", "/v2/x", true},
+		{"/*", "/a", true},
+		{"~ ^/a", "/b", true},
+	} {
+		p, err := ParsePattern(c.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.CanBegin(c.prefix); got != c.want {
+			t.Errorf("%s with %s: %v", c.pattern, c.prefix, got)
+		}
+	}
+}

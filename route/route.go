@@ -24,8 +24,8 @@
 // A route whose conditions do not hold gives way to the next one: conditions are part of matching.
 // Two routes of the same path and conditions are an error. A route that never can be reached, because a single
 // route before it takes every request that it would, is a warning; the router looks for that among
-// routes of the same path, behind a regular expression that plainly matches every path, and behind
-// routes that name a host. It does not look for routes that only several others together hide.
+// routes of the same path, behind a regular expression that plainly matches every path, before regular expressions that
+// begin with a literal ("/api/*" hides "~ ^/api/v\d+$"), and behind routes that name a host. It does not look for routes that only several others together hide.
 //
 // # Which path is looked at
 //
@@ -102,6 +102,7 @@ type Spec struct {
 	Target  *weir.Route    // where it leads; the router calls Target.Handler
 	Label   string         // what messages call it; empty: route "<Pattern>"
 	Pos     fmt.Stringer   // where it is written, for messages; may be nil
+	Partial bool           // not all of its conditions are known: what it says is checked, and it takes no request
 }
 
 func (s *Spec) label() string {
@@ -134,6 +135,7 @@ type Problem struct {
 	Severity Severity
 	Site     string       // its name
 	Route    string       // the route's label; "" where it is about the site
+	Part     string       // what of it is wrong: a condition ("method", "header", "query", "cookie", "clients", "when"), "host", or a host of the site as written; "" where that can't be told
 	Text     string       // what is wrong and what to write instead; begins with the subject
 	Pos      fmt.Stringer // of the route or site, as given; may be nil
 	Other    fmt.Stringer // of the other route or site that the text names; may be nil

@@ -86,8 +86,11 @@ func (e *expressions) compile(text string) (*when, error) {
 	if tree.OutputType() != cel.BoolType {
 		return nil, fmt.Errorf("when %q gives a value of type %s, not true or false", text, tree.OutputType())
 	}
-	if err := checkConstants(tree); err != nil {
-		return nil, fmt.Errorf("when %q: %w", text, err)
+	if wrong := checkConstants(tree); len(wrong) > 0 {
+		for i, err := range wrong {
+			wrong[i] = fmt.Errorf("when %q: %w", text, err)
+		}
+		return nil, errors.Join(wrong...)
 	}
 	program, err := e.env.Program(tree, e.programOptions(tree)...)
 	if err != nil {

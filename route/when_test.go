@@ -25,7 +25,10 @@ func TestWhenErrors(t *testing.T) {
 		{`cookie() == ''`, `"cookie" takes one name, as in cookie("name")`},
 		{`zzz && true`, `"zzz" is not known; ` + known},
 		{`request == 1`, `"request" is not known; ` + known},
-		{`x-y == ''`, `"x" is not known; ` + known},
+		{`x-y == ''`, `"x" is not known; ` + known + "\n" + `when "x-y == ''": "y" is not known; ` + known},
+		{`x == '' || x != ''`, `"x" is not known; ` + known},
+		{`header('te') == header('host')`, `header "te" is not seen here: it concerns one connection only` + "\n" +
+			`when "header('te') == header('host')": header "host" is not seen here: write request.host`},
 		{`'é' == zzz`, `"zzz" is not known; ` + known},
 
 		// Grammar.

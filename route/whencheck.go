@@ -13,13 +13,13 @@ import (
 
 // checkConstants looks at what is written out in an expression and can be judged when it is compiled:
 // networks, and names of header fields.
-func checkConstants(tree *cel.Ast) (err error) {
+func checkConstants(tree *cel.Ast) (wrong []error) {
 	ast.PostOrderVisit(tree.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if err == nil {
-			err = checkExpr(e)
+		if err := checkExpr(e); err != nil {
+			wrong = append(wrong, err)
 		}
 	}))
-	return err
+	return wrong
 }
 
 func checkExpr(e ast.Expr) error {

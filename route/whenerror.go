@@ -1,6 +1,8 @@
 package route
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -32,11 +34,30 @@ var whenLater = []struct{ name, why string }{
 	{"response", "is not available: a route is chosen before there is a response"},
 }
 
-// whenError is the first of CEL's complaints.
+// whenError is what CEL complains of; of grammar the first complaint only, as the others follow from it.
 func whenError(text string, issues *cel.Issues) error {
-	e := slices.MinFunc(issues.Errors(), func(a, b *common.Error) int {
-		return 1000*(a.Location.Line()-b.Location.Line()) + a.Location.Column() - b.Location.Column()
+	all := slices.SortedFunc(slices.Values(issues.Errors()), func(a, b *common.Error) int {
+		return cmp.Or(cmp.Compare(a.Location.Line(), b.Location.Line()), cmp.Compare(a.Location.Column(), b.Location.Column()))
 	})
+	if slices.ContainsFunc(all, func(e *common.Error) bool { return !isOfMeaning(e) }) {
+		return whenComplaint(text, all[0])
+	}
+	var wrong []error
+	for _, e := range all {
+		err := whenComplaint(text, e)
+		if !slices.ContainsFunc(wrong, func(w error) bool { return w.Error() == err.Error() }) {
+			wrong = append(wrong, err)
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// isOfMeaning reports whether an error is the checker's, of an expression that could be parsed.
+func isOfMeaning(e *common.Error) bool {
+	return strings.HasPrefix(e.Message, "undeclared reference") || strings.HasPrefix(e.Message, "found no matching overload")
+}
+
+func whenComplaint(text string, e *common.Error) error {
 	message, _, _ := strings.Cut(strings.TrimPrefix(e.Message, "Syntax error: "), "\n")
 	line := strings.Split(text, "\n")[max(e.Location.Line()-1, 0)]
 	column := byteColumn(line, e.Location.Column())
