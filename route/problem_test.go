@@ -63,11 +63,21 @@ error: site "a": route "/~x" matches the same requests as route "/%7ex": give on
 warning: 3: site "a": route "~ x" can never match: route "~ ^/.*$" at 2 takes every request that it would
 warning: 4: site "a": route "/{a}/b" can never match: route "~ ^/.*$" at 2 takes every request that it would`},
 		{"a path hides regular expressions", []Site{{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
-			{Pattern: "/api/*", Pos: place("1")}, {Pattern: "~ ^/api/v[0-9]+$", Pos: place("2")}, {Pattern: "~ ^/ap"},
-			{Pattern: "/one"}, {Pattern: "~ ^(/one)$", Pos: place("3")}, {Pattern: "~ ^/one"},
-			{Pattern: "/get/*", Methods: []string{"GET"}}, {Pattern: "~ ^/get/x"}, {Pattern: "~ ^/get/y", Methods: []string{"HEAD"}, Pos: place("4")},
-			{Pattern: "/{x}/*"}, {Pattern: "~ ^/(deep)/(.*)", Pos: place("5")}, {Pattern: "~ ^/deep/er$", Pos: place("6")},
-			{Pattern: "/a/{x}.html"}, {Pattern: "~ ^/a/b.html$"}, {Pattern: "~ ^/a/b[.]html$", Pos: place("7")},
+			{Pattern: "/api/*", Pos: place("1")},
+			{Pattern: "~ ^/api/v[0-9]+$", Pos: place("2")},
+			{Pattern: "~ ^/ap"},
+			{Pattern: "/one"},
+			{Pattern: "~ ^(/one)$", Pos: place("3")},
+			{Pattern: "~ ^/one"},
+			{Pattern: "/get/*", Methods: []string{"GET"}},
+			{Pattern: "~ ^/get/x"},
+			{Pattern: "~ ^/get/y", Methods: []string{"HEAD"}, Pos: place("4")},
+			{Pattern: "/{x}/*"},
+			{Pattern: "~ ^/(deep)/(.*)", Pos: place("5")},
+			{Pattern: "~ ^/deep/er$", Pos: place("6")},
+			{Pattern: "/a/{x}.html"},
+			{Pattern: "~ ^/a/b.html$"},
+			{Pattern: "~ ^/a/b[.]html$", Pos: place("7")},
 		}}}, `warning: 2: site "a": route "~ ^/api/v[0-9]+$" can never match: route "/api/*" at 1 takes every request that it would
 warning: 3: site "a": route "~ ^(/one)$" can never match: route "/one" takes every request that it would
 warning: 4: site "a": route "~ ^/get/y" can never match: route "/get/*" takes every request that it would
