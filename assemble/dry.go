@@ -1,12 +1,17 @@
 package assemble
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"weir"
 	"weir/config"
+	"weir/proto/h1"
+	"weir/server"
 )
 
 // A Request is one to try without sending anything.
@@ -33,7 +38,8 @@ func (unconnected) RoundTrip(*weir.Exchange) error {
 func (unconnected) Idle() int { return 0 }
 func (unconnected) Close()    {}
 
-// exchange makes an exchange of a request, as a protocol would.
+// exchange makes an exchange of a request, as a protocol would. A *weir.Fault is the protocol's refusal; the
+// exchange is there all the same.
 func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 	scheme, authority, path, query, err := splitURL(q.URL)
 	if err != nil {
@@ -50,23 +56,49 @@ func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 	}
 	if conn.Listener == "" {
 		conn.Listener = g.listener(scheme, authority)
+	} else if !g.has(conn.Listener) {
+		return nil, fmt.Errorf("there is no listener %q", conn.Listener)
 	}
 	x := &weir.Exchange{}
 	x.Reset(conn)
-	r := &x.Request
-	r.Method, r.Scheme, r.Authority, r.Protocol = q.Method, scheme, authority, conn.Protocol
-	if r.Method == "" {
-		r.Method = "GET"
+	x.Request.Scheme = scheme
+	if f := h1.ParseHead(headOf(q, authority, path, query), g.limits(conn.Listener), &x.Request); f != nil {
+		x.Request.Method, x.Request.Authority, x.Request.Path, x.Request.Query = q.Method, authority, path, query
+		return x, f
 	}
-	r.Path, r.RawPath, r.Query = path, path, query
+	x.Request.RawPath = x.Request.Path
+	return x, g.believe(x)
+}
+
+// headOf writes the request as a client would.
+func headOf(q Request, authority, path, query string) string {
+	target := path
+	if query != "" {
+		target += "?" + query
+	}
+	var fields strings.Builder
 	for _, f := range q.Header {
 		if weir.EqualFold(f.Name, "host") {
-			r.Authority = f.Value
+			authority = f.Value
 			continue
 		}
-		r.Header.Add(f.Name, f.Value)
+		fields.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
-	return x, g.believe(x)
+	return cmp.Or(q.Method, "GET") + " " + target + " HTTP/1.1\r\nHost: " + authority + "\r\n" + fields.String() + "\r\n"
+}
+
+func (g *generation) has(listener string) bool {
+	return slices.ContainsFunc(g.snapshot.Listeners, func(l server.ListenerSpec) bool { return l.Name == listener })
+}
+
+// limits returns those of a listener.
+func (g *generation) limits(listener string) h1.Limits {
+	for i := range g.snapshot.Listeners {
+		if l := &g.snapshot.Listeners[i]; l.Name == listener {
+			return l.Limits
+		}
+	}
+	return h1.Limits{}
 }
 
 // believe applies what a trusted proxy says of the client.

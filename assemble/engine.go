@@ -117,6 +117,7 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 	}
 	e.reload.Loaded = g.snapshot.Loaded
 	e.setState(observe.Serving)
+	e.logBroken(g)
 	return diags, nil
 }
 
@@ -136,8 +137,28 @@ func (e *Engine) Reload(ctx context.Context) (config.Diagnostics, error) {
 	e.reload.Succeeded++
 	e.reload.Error = ""
 	e.reload.Loaded = e.current.Load().snapshot.Loaded
-	e.o.Log.Info("reloaded", "sites", len(e.current.Load().sites))
+	g := e.current.Load()
+	e.o.Log.Info("reloaded", "sites", len(g.sites))
+	e.logBroken(g)
 	return diags, nil
+}
+
+// logBroken tells what of the configuration is not served as it is written.
+func (e *Engine) logBroken(g *generation) {
+	for _, v := range g.sites {
+		switch v.state {
+		case observe.SiteKept:
+			e.o.Log.Error("site is broken: its last good version is served", "site", v.Name, "reason", v.why.Error())
+		case observe.SiteBroken:
+			e.o.Log.Error("site is broken: it is not served", "site", v.Name, "reason", v.why.Error())
+		}
+	}
+	for _, l := range g.config.BrokenListeners {
+		e.o.Log.Error("listener is broken", "listener", l.Name, "kept", g.has(l.Name), "reason", l.Why.Error())
+	}
+	for _, u := range g.config.BrokenUpstreams {
+		e.o.Log.Error("upstream is broken", "upstream", u.Name, "reason", u.Why.Error())
+	}
 }
 
 func (e *Engine) tryReload() (config.Diagnostics, error) {

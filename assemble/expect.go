@@ -57,8 +57,11 @@ func (b *builder) expectOne(v *siteVersion, e *config.Expect) error {
 		q.Header = append(q.Header, weir.Field{Name: f.Name, Value: f.Value})
 	}
 	x, err := b.g.exchange(q)
-	if err != nil {
+	switch {
+	case x == nil:
 		return err
+	case err != nil:
+		return expectFault(e, weir.AsFault(err), err.Error())
 	}
 	target, err := b.g.router.Lookup(x)
 	if err != nil {

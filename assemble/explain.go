@@ -58,12 +58,17 @@ type Answer struct {
 
 func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
 	x, err := g.exchange(q)
-	if err != nil {
+	if x == nil {
 		return nil, err
 	}
 	out := &Explanation{
 		Request: x.Request.Method + " " + x.Request.Scheme + "://" + x.Request.Authority + target(&x.Request),
-		Client:  x.ClientIP,
+		Client:  x.ClientIP, Listener: x.Conn.Listener,
+	}
+	if err != nil {
+		x.Fail(err)
+		out.Answer, out.Note = answer(x), "refused before any route is looked for: "+err.Error()
+		return out, nil
 	}
 	found := g.router.Explain(x)
 	out.Listener, out.Host, out.Path = found.Listener, found.Host, found.Path
@@ -137,9 +142,23 @@ func target(q *weir.Request) string {
 func lines(h *weir.Header) []string {
 	out := []string{}
 	for _, f := range h.Fields() {
-		out = append(out, f.Name+": "+f.Value)
+		out = append(out, f.Name+": "+discreet(f.Name, f.Value))
 	}
 	return out
+}
+
+// secretNames are parts of the names of fields whose values are not shown: explanations are read by more people than
+// configurations are.
+var secretNames = []string{"authorization", "cookie", "secret", "token", "password", "passwd", "api-key", "apikey", "credential", "private"}
+
+func discreet(name, value string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	for _, s := range secretNames {
+		if strings.Contains(name, s) {
+			return "***"
+		}
+	}
+	return value
 }
 
 func answer(x *weir.Exchange) *Answer {
@@ -156,7 +175,9 @@ func (e *Explanation) Write(w io.Writer, color bool) error {
 	p := &printer{w: w, color: color}
 	p.line("request", e.Request+" from "+e.Client)
 	p.line("listener", e.Listener)
-	p.line("site", strings.TrimSpace(e.Site+"  "+p.faint("("+e.SiteWhy+")")))
+	if e.SiteWhy != "" {
+		p.line("site", strings.TrimSpace(e.Site+"  "+p.faint("("+e.SiteWhy+")")))
+	}
 	for _, r := range e.Routes {
 		mark, label := "  ", r.Label
 		if r.Won {

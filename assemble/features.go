@@ -28,8 +28,8 @@ func features() []feature {
 		{"errors", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
 		{"access", weir.PhaseAdmit, makeAccess},
 		{"body limit", weir.PhaseAdmit, makeMaxBody},
-		{"headers", weir.PhaseRewrite, makeHeader},
 		{"rewrite", weir.PhaseRewrite, makeRewrite},
+		{"headers", weir.PhaseRewrite, makeHeader},
 		{"forward", weir.PhaseForward, makeForward},
 	}
 }

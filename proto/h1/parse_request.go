@@ -267,3 +267,9 @@ func isHTTP(protocol string) bool {
 	name, _, _ := strings.Cut(protocol, "/")
 	return weir.EqualFold(name, "h2c") || weir.EqualFold(name, "h2") || weir.EqualFold(name, "HTTP") || weir.EqualFold(name, "TLS")
 }
+
+// ParseHead reads a whole head into r as a server does: for tools that try a request without a connection.
+func ParseHead(head string, l Limits, r *weir.Request) *weir.Fault {
+	lim := l.orDefaults()
+	return parseRequest(head, &lim, r, &framing{})
+}
