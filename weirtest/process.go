@@ -22,6 +22,7 @@ import (
 type Process struct {
 	Dir       string            // where it runs: weir.hcl, what it writes
 	Listeners map[string]string // addresses by name, as of the start
+	Broken    []string          // names of sites that are not served, as of the start
 
 	cmd    *exec.Cmd
 	output *buffer
@@ -172,12 +173,18 @@ func (p *Process) readListeners(admin *http.Client) error {
 	defer r.Body.Close()
 	var status struct {
 		Listeners []struct{ Name, Address string }
+		Sites     []struct{ Name, State string }
 	}
 	if err := json.NewDecoder(r.Body).Decode(&status); err != nil {
 		return err
 	}
 	if len(status.Listeners) == 0 {
 		return errors.New("no listeners in /status")
+	}
+	for _, site := range status.Sites {
+		if site.State == "broken" {
+			p.Broken = append(p.Broken, site.Name)
+		}
 	}
 	p.Listeners = map[string]string{}
 	for _, l := range status.Listeners {

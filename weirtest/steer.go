@@ -30,9 +30,9 @@ func (st *stage) start(step *Step) error {
 	if err != nil {
 		return err
 	}
-	if !broken && strings.Contains(p.Output(), ": error:") {
+	if !broken && (len(p.Broken) > 0 || strings.Contains(p.Output(), ": error:")) {
 		p.Kill()
-		return fmt.Errorf("the configuration has errors:\n%s", p.Output())
+		return fmt.Errorf("the configuration has errors; sites that are not served: %q\n%s", p.Broken, p.Output())
 	}
 	st.weir = p
 	st.vars["pid"] = strconv.Itoa(p.Pid())
