@@ -1,6 +1,7 @@
 package weir
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,9 +40,10 @@ type part struct {
 }
 
 // ParseTemplate reads a template. params are the names that the route's pattern gives to parts of
-// the path. An error names the placeholder that is not known and the nearest one that is.
+// the path. The errors, joined, name each placeholder that is not known and the nearest one that is.
 func ParseTemplate(s string, params ...string) (*Template, error) {
 	t := &Template{text: s}
+	var wrong []error
 	for rest := s; rest != ""; {
 		brace := strings.IndexByte(rest, '{')
 		if brace < 0 {
@@ -57,14 +59,16 @@ func ParseTemplate(s string, params ...string) (*Template, error) {
 		}
 		end := strings.IndexByte(rest, '}')
 		if end < 0 {
-			return nil, fmt.Errorf("placeholder %q has no end (a brace itself is written %q)", rest, "{{")
+			wrong = append(wrong, fmt.Errorf("placeholder %q has no end (a brace itself is written %q)", rest, "{{"))
+			break
 		}
 		p, err := newPart(rest[1:end], params)
-		if err != nil {
-			return nil, err
-		}
+		wrong = append(wrong, err)
 		t.parts = append(t.parts, p)
 		rest = rest[end+1:]
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -198,6 +202,19 @@ func (t *Template) AppendEscaped(dst []byte, x *Exchange, escape func(dst []byte
 			s = string(built[from:]) + s
 		}
 		dst = escape(built[:from], p.text, s)
+	}
+	return dst
+}
+
+// AppendWith is Append with fit called behind the value of each placeholder, which is dst[from:], to make it fit for
+// the place where it stands. Unlike AppendEscaped it does not copy values that are made anew, such as numbers.
+func (t *Template) AppendWith(dst []byte, x *Exchange, fit func(dst []byte, from int) []byte) []byte {
+	for i := range t.parts {
+		from := len(dst)
+		dst = t.parts[i].append(dst, x)
+		if t.parts[i].value != nil {
+			dst = fit(dst, from)
+		}
 	}
 	return dst
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/hcl/v2"
 )
 
 // build makes the configuration of what stands at the top of all files.
@@ -120,18 +118,6 @@ func (l *loader) globals() {
 	}
 }
 
-// nobody reports what there should be, and what nobody uses.
-func (l *loader) nobody(name string) {
-	if len(l.symbols.names("listener")) == 0 {
-		l.report(hcl.Range{Filename: name}, "there is no listener", "", `write listener "http" { address = ":80" }`)
-	}
-	for _, sym := range l.symbols.all {
-		if !sym.used && !l.partial && (sym.kind == "upstream" || sym.kind == "policy") {
-			l.add(Warning, sym.at, sym.kind+" "+quote(sym.name)+" is not used", "", "")
-		}
-	}
-}
-
 func (l *loader) listener(n *node) broken {
 	timeouts, limits := n.section("timeouts"), n.section("limits")
 	out := &Listener{
@@ -236,6 +222,7 @@ func (l *loader) log(n *node) broken {
 	rotate := n.section("rotate")
 	out := &Log{
 		Name: n.label, Pos: posOf(n.head),
+		At:     posOf(n.at("to")),
 		To:     get[string](n, "to"),
 		Format: get[string](n, "format"),
 		Level:  get[string](n, "level"),

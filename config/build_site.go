@@ -9,39 +9,103 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"weir/route"
 )
 
 func (l *loader) site(n *node) broken {
-	s := &Site{Name: n.label, Pos: posOf(n.head), Hosts: get[[]string](n, "hosts")}
-	if !n.tried["hosts"] {
-		s.Hosts = []string{n.label}
-	}
-	if n.has("hosts") && len(s.Hosts) == 0 {
-		l.report(n.at("hosts"), in(n, "hosts: there is none"), "", `write hosts = ["*"] for any`)
-	}
-	l.checkSettings(n)
+	s := &Site{Name: n.label, Pos: posOf(n.head)}
+	before := len(l.list)
 	l.missing = nil
+	l.hosts(n, s)
+	l.checkSettings(n)
 	ls := l.layersOf(nil, n)
 	l.needs(n, "use", "policy", get[[]string](n, "use")...)
 	s.Settings = l.settings(ls)
 	s.On = l.on(n)
+	d := &draft{Draft: Draft{Hosts: s.Hosts}, vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors()}
 	for _, c := range n.blocks {
 		switch c.schema.name {
 		case "route", "redirect", "respond":
-			s.Routes = append(s.Routes, l.route(ls, c))
+			before := len(l.list)
+			r := l.route(ls, c)
+			r.Doubt = max(r.Doubt, doubt(c, l.list[before:]))
+			s.Routes = append(s.Routes, r)
 		case "expect":
-			s.Expects = append(s.Expects, l.expect(s, c))
+			before := len(l.list)
+			e := l.expect(s, c)
+			s.Expects = append(s.Expects, e)
+			d.expect(e, c.broken || l.list[before:].HasErrors())
 		}
 	}
 	if len(s.Routes) == 0 && !n.broken {
 		l.report(n.head, in(n, "there is no route"), "", `write route "/*" { proxy = upstream.NAME }`)
 	}
+	d.Routes = s.Routes
 	l.config.Sites = append(l.config.Sites, s)
 	if len(l.missing) > 0 {
-		s.Broken, s.Routes = l.missing, nil
+		s.Broken, s.Routes, s.Draft = l.missing, nil, &d.Draft
 		l.list = append(l.list, l.missing...)
 	}
-	return func(b Broken) { s.Broken, s.Routes = slices.Concat(b.Why, s.Broken), nil }
+	return func(b Broken) { s.Broken, s.Routes, s.Draft = slices.Concat(b.Why, s.Broken), nil, &d.Draft }
+}
+
+// hosts are the hosts of a site: its label where it says nothing of them.
+func (l *loader) hosts(n *node, s *Site) {
+	written := get[[]host](n, "hosts")
+	if !n.tried["hosts"] {
+		written = []host{{n.label, n.head}}
+		if err := route.CheckHost(n.label); err != nil {
+			l.report(n.head, in(n, err.Error()), "the label is the host of a site that has no hosts", `write hosts = ["..."]`)
+		}
+	}
+	for _, h := range written {
+		s.Hosts = append(s.Hosts, h.name)
+		s.Places = append(s.Places, Place{h.name, posOf(h.at)})
+	}
+	if n.has("hosts") && len(written) == 0 {
+		l.report(n.at("hosts"), in(n, "hosts: there is none"), "", `write hosts = ["*"] for any`)
+	}
+}
+
+// A draft is a Draft in the making.
+type draft struct {
+	Draft
+	vague    bool // there may be routes that could not be read
+	settings bool // settings could not be read
+}
+
+// expect keeps a test whose outcome does not hang on what could not be read of the site itself.
+func (d *draft) expect(e Expect, broken bool) {
+	if d.settings { // they may decide on the answer
+		e.Status, e.Location = 0, ""
+	}
+	if !broken && !d.vague && len(d.Hosts) > 0 && (e.Status != 0 || e.Location != "" || e.Route != "" || e.Upstream != "") {
+		d.Expects = append(d.Expects, e)
+	}
+}
+
+// settingsBroken reports whether something is wrong in a site that belongs to none of its routes and tests.
+func (n *node) settingsBroken() bool {
+	for name := range n.tried {
+		if !n.has(name) {
+			return true
+		}
+	}
+	return n.vague || slices.ContainsFunc(n.blocks, func(c *node) bool {
+		return c.broken && !slices.Contains([]string{"route", "redirect", "respond", "expect"}, c.schema.name)
+	})
+}
+
+// doubt says what can't be known of a route, of which list was said beyond what is wrong with its text.
+func doubt(n *node, list Diagnostics) Doubt {
+	switch {
+	case n.vague:
+		return DoubtfulMatch
+	case n.broken || list.HasErrors():
+		return DoubtfulDeed
+	}
+	return NoDoubt
 }
 
 // needs says that the site cannot be served, because it needs something that is broken.
@@ -80,7 +144,12 @@ func (l *loader) route(site layers, n *node) *Route {
 	if n.schema.name == "route" {
 		l.checkSettings(n)
 		l.needs(n, "use", "policy", get[[]string](n, "use")...)
+		before := len(l.list)
 		out := l.fullRoute(n)
+		if l.list[before:].HasErrors() {
+			out.Doubt = DoubtfulMatch
+		}
+		l.rewritten(n, out)
 		out.Settings = l.settings(ls)
 		l.answer(n, out)
 		l.addID(out)
@@ -89,6 +158,7 @@ func (l *loader) route(site layers, n *node) *Route {
 	out := &Route{Label: describe(n.schema, n.label), Pos: posOf(n.head), Host: n.host, Pattern: n.path, Settings: l.settings(site)}
 	if n.schema.name == "redirect" {
 		out.Redirect = l.redirect(n)
+		out.Places = Places{{"to", posOf(n.at("to"))}}
 	} else {
 		out.Respond = l.respond(n)
 	}
@@ -137,8 +207,10 @@ func (l *loader) fullRoute(n *node) *Route {
 			l.report(n.at("method"), in(n, "method: "+quote(m)+" is not a method"), "methods are in capitals", "did you mean "+quote(strings.ToUpper(m))+"?")
 		}
 	}
-	if c := n.child("rewrite"); c != nil {
-		out.Rewrite = l.rewrite(c)
+	for _, name := range conditionNames() {
+		if n.has(name) {
+			out.Places = append(out.Places, Place{name, posOf(n.at(name))})
+		}
 	}
 	return out
 }
@@ -164,7 +236,7 @@ func (l *loader) regexp(n *node, name, expr string, at hcl.Range) {
 // answer sets the one answer of a route.
 func (l *loader) answer(n *node, out *Route) {
 	var written []string
-	for _, name := range []string{"proxy", "split", "respond", "redirect", "files", "mount"} {
+	for _, name := range answers() {
 		if n.tried[name] || n.child(name) != nil {
 			written = append(written, name)
 		}
@@ -191,11 +263,16 @@ func (l *loader) answer(n *node, out *Route) {
 	}
 	if c := n.child("respond"); c != nil {
 		out.Respond = l.respond(c)
+		l.idle(n, out, "respond")
 	}
 	if c := n.child("redirect"); c != nil {
 		out.Redirect = l.redirect(c)
+		out.Places = append(out.Places, Place{"to", posOf(c.at("to"))})
+		l.idle(n, out, "redirect")
 	}
 }
+
+func answers() []string { return []string{"proxy", "split", "respond", "redirect", "files", "mount"} }
 
 func (l *loader) proxy(n *node) string {
 	d := get[destination](n, "proxy")
@@ -263,6 +340,19 @@ func (l *loader) redirect(n *node) *Redirect {
 		l.report(n.at("status"), in(n, fmt.Sprintf("status: %d does not redirect", out.Status)), "allowed: 301, 302, 303, 307, 308", "")
 	}
 	return out
+}
+
+// rewritten sets what becomes of the path.
+func (l *loader) rewritten(n *node, out *Route) {
+	c := n.child("rewrite")
+	if c == nil {
+		return
+	}
+	out.Rewrite = l.rewrite(c)
+	p, err := route.ParsePattern(n.path)
+	if prefix := out.Rewrite.StripPrefix; prefix != "" && err == nil && !p.CanBegin(prefix) {
+		l.add(Warning, c.at("strip_prefix"), in(c, "strip_prefix: no path that the route matches begins with "+quote(prefix)), "it stays as it is", "")
+	}
 }
 
 func (l *loader) rewrite(n *node) *Rewrite {

@@ -76,6 +76,8 @@ func (r *reader) evaluate(n *node, a *attr, e hcl.Expression) (any, bool) {
 		return r.logs(n, a, e)
 	case texts, clients:
 		return list(r, n, a, e, r.oneText)
+	case hosts:
+		return list(r, n, a, e, r.oneHost)
 	case networks:
 		return list(r, n, a, e, r.oneNetwork)
 	case statuses:
@@ -173,7 +175,7 @@ func article(k kind) string {
 		return text.String()
 	case text, boolean, fields, pairs, matchers, weights, logs:
 		return k.String()
-	case clients, networks, statuses, texts:
+	case clients, networks, statuses, texts, hosts:
 		return "a " + k.String()
 	case target:
 		return "an " + k.String()
@@ -224,7 +226,7 @@ func (r *reader) check(n *node, a *attr, w written, at hcl.Range) (any, bool) {
 }
 
 func isText(k kind) bool {
-	return k == text || k == template || k == texts || k == clients || k == fields || k == pairs
+	return k == text || k == template || k == texts || k == hosts || k == clients || k == fields || k == pairs
 }
 
 // template checks a template; what is wrong with one that must not be shown is not told.
@@ -233,12 +235,22 @@ func (r *reader) template(n *node, a *attr, w written, at hcl.Range) bool {
 	if err == nil || n.open {
 		return true
 	}
-	complaint := err.Error()
 	if w.secret {
-		complaint = w.shown() + " is not a template"
+		r.report(at, in(n, a.name+": "+w.shown()+" is not a template"), "", "")
+		return false
 	}
-	r.report(at, in(n, a.name+": "+complaint), "", "")
+	for _, err := range each(err) {
+		r.report(at, in(n, a.name+": "+err.Error()), "", "")
+	}
 	return false
+}
+
+// each returns the errors that were joined to err, or err alone.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // unitHint guesses the unit of a number that has none.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
+
+	"weir/route"
 )
 
 // An element reads one element of a list.
@@ -63,6 +65,23 @@ func (r *reader) oneText(n *node, a *attr, w written, at hcl.Range) (string, boo
 		return r.client(n, a, w, at)
 	}
 	return w.text, r.isAllowed(n, a, w, at)
+}
+
+// A host is one of a site, and where it is written.
+type host struct {
+	name string
+	at   hcl.Range
+}
+
+func (r *reader) oneHost(n *node, a *attr, w written, at hcl.Range) (host, bool) {
+	name, ok := r.oneText(n, a, w, at)
+	if ok && !w.secret {
+		if err := route.CheckHost(name); err != nil {
+			r.report(at, in(n, err.Error()), "", "")
+			ok = false
+		}
+	}
+	return host{name, at}, ok
 }
 
 // client reads a network, or the name of a file of networks, which is made absolute.

@@ -108,6 +108,7 @@ const EventLog = "events"
 type Log struct {
 	Name   string // EventLog: events; all others: exchanges
 	Pos    Pos
+	At     Pos     `json:"-"` // of To, or of the log where that is not written
 	To     string  // "stdout", "stderr", "syslog", "syslog://host[:514]", "syslog+tcp://host[:601]", or the absolute path of a file
 	Format string  // "json", "combined", "common", or a template; of events "json" or "text"
 	Level  string  // of events only: "debug", "info", "warn", "error"; default "info"

@@ -14,8 +14,48 @@ type Site struct {
 	Settings
 	Expects []Expect
 
-	// Broken says why the site cannot be served; its routes are not to be used then.
+	Places Places `json:"-"` // of its hosts, by how they are written
+
+	// Broken says why the site cannot be served; there are no routes then.
 	Broken Diagnostics
+	// Draft is what could be read of a Broken site, to find more errors in it; it is never served.
+	Draft *Draft `json:"-"`
+}
+
+// A Draft is a site as far as it could be read.
+type Draft struct {
+	Hosts   []string
+	Routes  []*Route
+	Expects []Expect // those that the errors found so far have nothing to do with
+}
+
+// A Doubt says what of a route could not be read.
+type Doubt uint8
+
+// The doubts.
+const (
+	NoDoubt       Doubt = iota
+	DoubtfulDeed        // what is done with requests is not known
+	DoubtfulMatch       // which requests it is for is not known either
+)
+
+// Places say where something is written, by its name.
+type Places []Place
+
+// A Place is where something is written.
+type Place struct {
+	Name string
+	Pos  Pos
+}
+
+// Of returns where the name is written, or otherwise.
+func (p Places) Of(name string, otherwise Pos) Pos {
+	for _, at := range p {
+		if at.Name == name {
+			return at.Pos
+		}
+	}
+	return otherwise
 }
 
 // Settings are what a site says for all its routes and each route may say for itself. In a Route they
@@ -84,8 +124,10 @@ type Condition struct{ Name, Value string }
 // A Route is what a site does with requests that match. Exactly one of Proxy, Split, Respond and
 // Redirect is set.
 type Route struct {
-	Label string // as messages call it: `route "/api/*"`, `redirect "/old"`
-	Pos   Pos
+	Label  string // as messages call it: `route "/api/*"`, `redirect "/old"`
+	Pos    Pos
+	Places Places `json:"-"` // of its conditions, and of the redirect's "to"
+	Doubt  Doubt  // other than NoDoubt in a Draft only
 
 	// What matches.
 	Pattern string // as route.ParsePattern reads it

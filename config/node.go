@@ -21,6 +21,7 @@ type node struct {
 	blocks []*node
 	index  map[[2]string]*node // of blocks by name and label
 	broken bool                // something in it was wrong
+	vague  bool                // there may be more in it than could be read: blocks, of routes also conditions
 }
 
 // A setting is the value of one attribute that is written.

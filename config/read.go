@@ -81,6 +81,10 @@ func (r *reader) read(body hcl.Body, n *node) {
 
 func (r *reader) readItem(n *node, it item) {
 	a, c := n.schema.attr(it.name), n.schema.block(it.name)
+	before, blocks := len(r.list), len(n.blocks)
+	defer func() {
+		n.vague = n.vague || len(n.blocks) == blocks && r.list[before:].HasErrors() && (it.expr == nil || isCondition(n, it.name))
+	}()
 	switch {
 	case a == nil && c == nil:
 		r.unknown(n, it)
@@ -100,6 +104,15 @@ func (r *reader) readItem(n *node, it item) {
 	default:
 		r.readBlock(n, c, it)
 	}
+}
+
+// isCondition reports whether a name may say which requests a route is for.
+func isCondition(n *node, name string) bool {
+	return n.schema.pattern && (n.schema.attr(name) == nil || slices.Contains(conditionNames(), name))
+}
+
+func conditionNames() []string {
+	return []string{"method", "header", "query", "cookie", "clients", "when"}
 }
 
 // isLater reports whether what is written is known and not available yet.
@@ -124,6 +137,10 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 	if first := n.firstOf(c, label); first != nil {
 		r.uses(it)
 		r.second(first, child)
+		if c.pattern {
+			r.pattern(child, it)
+		}
+		r.read(it.body, child) // for what else is wrong with it
 		return
 	}
 	before := len(r.list)
@@ -176,7 +193,7 @@ func (r *reader) pattern(n *node, it item) {
 	p, err := route.ParsePattern(path)
 	if err != nil {
 		r.report(it.places[0], in(n, err.Error()), "", "")
-		n.open = true
+		n.open, n.vague = true, true
 		return
 	}
 	n.path, n.params = path, p.Names()

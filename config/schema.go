@@ -51,6 +51,7 @@ const (
 	byteRate // int64, bytes per second
 	fileMode // os.FileMode
 	texts    // []string
+	hosts    // []host
 	networks // []netip.Prefix
 	clients  // []string: networks, addresses and files of them
 	statuses // []StatusRange
@@ -82,6 +83,7 @@ func (k kind) doc() kindDoc {
 		byteRate:   {"rate", `write a size per second, such as "1KB/s"`},
 		fileMode:   {"file mode", `write it as chmod takes it, such as "0660"`},
 		texts:      {"list of texts", `write ["one", "two"]`},
+		hosts:      {"list of hosts", `write ["example.com", "*.example.com"]`},
 		networks:   {"list of networks", `write addresses and networks such as ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1"]`},
 		clients:    {"list of networks and files", `write addresses, networks and files of them, such as ["10.0.0.0/8", "2001:db8::1", "lists/partners.txt"]`},
 		statuses:   {"list of statuses", `write statuses, classes and ranges such as [200, "3xx", "401-403"]`},

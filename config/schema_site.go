@@ -24,7 +24,7 @@ func siteBlock() *block {
   expect "GET /old" { status = 404 }
 }`,
 		attrs: slices.Concat([]attr{
-			{name: "hosts", kind: texts, defDoc: "the label", example: `["example.com", "*.example.com"]`, doc: `The hosts: "example.com", "*.example.com" for all below it, "*" for any.`},
+			{name: "hosts", kind: hosts, defDoc: "the label", example: `["example.com", "*.example.com"]`, doc: `The hosts: "example.com", "*.example.com" for all below it, "*" for any.`},
 			{name: "on", kind: references, of: "listener", defDoc: "every listener", doc: "The listeners that serve the site."},
 			laterAttr("tls", "Where the site's certificate comes from."),
 		}, settingAttrs()),
