@@ -1,7 +1,7 @@
 package weir
 
 // A Cause is the closed list of why an exchange did not go as it should. The same code stands in
-// the access log, as a metric label, in /status and in `weir help cause`; doc/causes.md is made of it.
+// the access log, as a metric label, in /status and in `weir cause`; doc/causes.md is made of it.
 type Cause uint8
 
 // The causes. Their meaning and remedy stand in the table below.
@@ -75,12 +75,12 @@ var causes = [causeCount]causeInfo{
 	CauseRequestPath:           {"client.path", SideClient, 400, "the path is malformed or leads above the root", "send a path that stays below /"},
 	CauseRequestVersion:        {"client.version", SideClient, 505, "the HTTP version is not one that weir speaks", "use HTTP/1.1"},
 	CauseRequestTooLong:        {"client.target_too_long", SideClient, 414, "the request line is longer than the limit", "raise limits.line of the listener, or send long data in the body"},
-	CauseRequestHeaderTooLarge: {"client.header_too_large", SideClient, 431, "the request head, or the number of its fields, exceeds the limit", "raise limits.header or limits.fields of the listener; large cookies are the usual reason"},
+	CauseRequestHeaderTooLarge: {"client.header_too_large", SideClient, 431, "the request head, or the number of its fields, exceeds the limit", "raise limits.head or limits.fields of the listener; large cookies are the usual reason"},
 	CauseRequestBody:           {"client.body", SideClient, 400, "the request body ended too early or is malformed", "see whether the client broke off its upload"},
-	CauseRequestBodyTooLarge:   {"client.body_too_large", SideClient, 413, "the request body is larger than the limit", "raise limits.body of the site or route"},
+	CauseRequestBodyTooLarge:   {"client.body_too_large", SideClient, 413, "the request body is larger than the limit", "raise max_body of the site or route"},
 	CauseExpectation:           {"client.expectation", SideClient, 417, "the Expect field asks for something other than 100-continue", "do not send Expect"},
 	CauseClientGone:            {"client.gone", SideClient, 499, "the client closed its connection before it had the whole answer", "if there are many: answers are too slow for somebody's patience, or a load balancer in front has a shorter timeout"},
-	CauseClientIdle:            {"client.idle", SideClient, 408, "a kept connection saw no further request", "nothing to mend; see timeouts.idle of the listener"},
+	CauseClientIdle:            {"client.idle", SideClient, 408, "nobody said anything on an upgraded connection, such as a WebSocket, for too long", "raise timeouts.tunnel of the listener if there may be longer pauses"},
 	CauseClientHeaderTimeout:   {"client.header_timeout", SideClient, 408, "the request head did not arrive in time", "raise timeouts.header of the listener if honest clients are that slow"},
 	CauseClientBodyTimeout:     {"client.body_timeout", SideClient, 408, "the request body arrived more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
 	CauseClientWriteTimeout:    {"client.write_timeout", SideClient, 499, "the client took the answer more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
@@ -111,7 +111,7 @@ var causes = [causeCount]causeInfo{
 	CauseUpstreamFraming:        {"upstream.framing", SideUpstream, 502, "the length of the server's answer is ambiguous or malformed", "mend the server"},
 	CauseUpstreamUpgrade:        {"upstream.upgrade", SideUpstream, 502, "the server switched to another protocol than asked for, or without being asked", "mend the server"},
 	CauseStopping:               {"weir.stopping", SideWeir, 503, "weir is being stopped", "send traffic elsewhere before the stop"},
-	CauseOverload:               {"weir.overload", SideWeir, 503, "a limit of weir itself is reached", "raise limits.connections of the listener, or add machines"},
+	CauseOverload:               {"weir.overload", SideWeir, 503, "a limit of weir itself is reached", "raise the limit of open files, or add machines"},
 }
 
 // String returns the cause's code, such as "upstream.connect_refused"; "" for CauseNone.

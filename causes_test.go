@@ -40,8 +40,8 @@ func causesPage() string {
 Every exchange ends with one outcome: ` + "`ok`" + `, or the code of its cause from this closed list. The same code
 stands in the access log (` + "`outcome`" + `), as a metric label (` + "`weir_exchange_outcomes_total`" + `), in ` + "`/status`" + ` and on the
 dashboard. The part before the dot says where to look: at the client, at routes and access rules, at the
-upstream, or at weir. The status is what a client is answered with where there is somebody to answer; 499 is
-never sent, because then there is not.
+upstream, or at weir. The status is what a client is answered with where there is somebody to answer; 499 stands
+in the log alone, because then there is not (but for a client that has closed only its sending half).
 `)
 	for _, side := range []weir.Side{weir.SideClient, weir.SideUpstream, weir.SideWeir} {
 		fmt.Fprintf(&b, "\n## Causes on the side of %s\n\n| outcome | status | what happened | what to do |\n|---|---|---|---|\n", sideName(side))
