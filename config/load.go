@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 // is nil where nothing of it can be used; where it is not and the diagnostics have errors, it can be
 // started in part.
 func Load(path string) (*Config, Diagnostics) {
-	src, err := os.ReadFile(path)
+	src, err := readMain(path)
 	if err != nil {
 		return nil, Diagnostics{{Pos: Pos{File: path}, Summary: "file " + reason(err)}}
 	}
@@ -50,6 +51,10 @@ func reason(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "does not exist"
+	case errors.Is(err, errNotRegular):
+		return errNotRegular.Error()
+	case errors.Is(err, errTooLarge):
+		return errTooLarge.Error()
 	case errors.As(err, &path):
 		return "cannot be read: " + path.Err.Error()
 	}
@@ -65,6 +70,7 @@ type loader struct {
 	tops   []item   // what stands at the top of the files
 	root   *node
 
+	included  int // files
 	policies  map[string]*node
 	addresses map[string]bool // for which there is an anonymous upstream
 	withID    map[string]bool // files of error pages that hold {request.id}
@@ -113,7 +119,11 @@ func (l *loader) source(name string, src []byte) bool {
 
 // parts is what stands at the top of one file, if that can be told.
 func (l *loader) parts(name string, src []byte) ([]item, bool) {
-	body, diags := parse(name, src)
+	if refused := refuse(name, src); refused.HasErrors() {
+		l.foreign(refused)
+		return nil, false
+	}
+	body, diags := parseText(name, src)
 	before := len(l.redefined)
 	diags = l.keepRedefined(diags)
 	if !diags.HasErrors() {
@@ -146,7 +156,15 @@ func (l *loader) keepRedefined(diags hcl.Diagnostics) hcl.Diagnostics {
 
 func isJSON(name string) bool { return strings.EqualFold(filepath.Ext(name), ".json") }
 
+// parse parses a text, unless that has to be refused.
 func parse(name string, src []byte) (hcl.Body, hcl.Diagnostics) {
+	if refused := refuse(name, src); refused.HasErrors() {
+		return nil, refused
+	}
+	return parseText(name, src)
+}
+
+func parseText(name string, src []byte) (hcl.Body, hcl.Diagnostics) {
 	if isJSON(name) {
 		f, diags := json.Parse(src, name)
 		if f == nil {
@@ -178,7 +196,11 @@ func (l *loader) includePattern(pattern string, at hcl.Range) {
 		l.includeFile(path, at)
 		return
 	}
-	names, err := filepath.Glob(path)
+	names, err := glob(path)
+	if errors.Is(err, errManyNames) {
+		l.report(at, "include: "+quote(pattern)+" "+err.Error(), "", "name the folders")
+		return
+	}
 	if err != nil {
 		l.report(at, "include: "+quote(pattern)+" is not a pattern", `"*" stands for any part of a name, "?" for one letter, "[a-z]" for one of these`, "")
 		return
@@ -207,7 +229,13 @@ func (l *loader) includeFile(name string, at hcl.Range) {
 	if _, known := l.sources[name]; known {
 		return
 	}
-	src, err := os.ReadFile(name)
+	if l.included++; l.included > maxIncludes {
+		if l.included == maxIncludes+1 {
+			l.report(at, fmt.Sprintf("include: more than %d files are included", maxIncludes), "", "")
+		}
+		return
+	}
+	src, err := readIncluded(name)
 	if err != nil {
 		l.report(at, "include: "+quote(name)+" "+reason(err), "names are relative to the folder of the file they are written in", "")
 	}

@@ -29,7 +29,11 @@ func (l *loader) salvage(name string, src []byte) ([]item, bool) {
 	var out []item
 	broken := 0
 	for _, p := range pieces {
-		f, diags := hclsyntax.ParseConfig(src[p.from:p.to], name, hcl.Pos{Line: p.line, Column: 1, Byte: p.from})
+		start := hcl.Pos{Line: p.line, Column: 1, Byte: p.from}
+		if nativeDepth(name, src[p.from:p.to], start).HasErrors() {
+			return nil, false // taken by itself it is something else than in its place
+		}
+		f, diags := hclsyntax.ParseConfig(src[p.from:p.to], name, start)
 		diags = l.keepRedefined(diags)
 		if !diags.HasErrors() {
 			out = append(out, l.items(f.Body, l.schema)...)

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// only parses a text that is refused as a whole, for one reason.
+func only(t *testing.T, name, src, want string) {
+	t.Helper()
+	_, diags := Parse(name, []byte(src))
+	for _, d := range diags {
+		if d.Summary == want && len(diags.errors()) == 1 && d.Pos.Line > 0 {
+			return
+		}
+	}
+	t.Errorf("%s, %.20q...: %v, want %q", name, src, diags, want)
+}
+
+// The parser would use up its stack, which ends the process.
+func TestNestedTooDeep(t *testing.T) {
+	const n = 30_000
+	for _, part := range []string{
+		"[", "(", "{a=", "f(", "!", "-", "!(", `"${`, "[for x in ", "{for k, v in ", "1?", "1?1:", "1+", "x[", "f(x)[", "%{if true}", "x.*.y.*",
+	} {
+		only(t, "weir.hcl", "a = "+strings.Repeat(part, n), "nested deeper than 200")
+	}
+	only(t, "weir.hcl", strings.Repeat("a {\n", n), "nested deeper than 200")
+	only(t, "weir.hcl", strings.Repeat("a { ", n), "nested deeper than 200")
+	only(t, "weir.hcl", "a = (\n"+strings.Repeat("-\n", n), "nested deeper than 200")
+	only(t, "weir.hcl", "a = {\nfor x in y: "+strings.Repeat("-\n", n), "nested deeper than 200")
+	only(t, "weir.hcl", `a = "`+strings.Repeat("%{if true}", n), "nested deeper than 200")
+	only(t, "weir.hcl", "a = <<E\n"+strings.Repeat("%{if true}", n)+"\nE\n", "nested deeper than 200")
+	only(t, "weir.hcl", "a = x"+strings.Repeat("[y]", n), "nested deeper than 200")
+	only(t, "weir.json", `{"a":`+strings.Repeat("[", n), "nested deeper than 200")
+	only(t, "weir.json", strings.Repeat(`{"a":`, n), "nested deeper than 200")
+	only(t, "weir.json", `{"grace": "${`+strings.Repeat("[", n)+`"}`, "nested deeper than 200")
+	only(t, "weir.json", `{"grace": "\u0024{`+strings.Repeat("[", n)+`"}`, "nested deeper than 200")
+	if out, diags := Format("weir.hcl", []byte("a = "+strings.Repeat("[", n))); out != nil || len(diags) != 1 {
+		t.Errorf("formatted: %v", diags)
+	}
+}
+
+// What is long is not deep.
+func TestLongIsNotDeep(t *testing.T) {
+	for _, src := range []string{
+		strings.Repeat("a = -1 + (2 * 3)\n", 1000),
+		strings.Repeat("a {\n  b = [\"x\", !true]\n}\n", 1000),
+		"a = [" + strings.Repeat("-1,\n", 1000) + "]\n",
+		"a = {\n" + strings.Repeat("b = !true\n", 1000) + "}\n",
+		`a = "` + strings.Repeat("%{if true}x%{else}y%{endif}", 1000) + "\"\n",
+		`a = "` + strings.Repeat("${-1}", 1000) + "\"\n",
+		strings.Repeat("a = -1 # one\n", 1000),
+		"a = " + strings.Repeat("[", 150) + strings.Repeat("]", 150) + "\n",
+		"a = f(\n" + strings.Repeat("b {\n}\n", 1000), // the parser has more to say
+	} {
+		if diags := refuse("weir.hcl", []byte(src)); diags.HasErrors() {
+			t.Errorf("%.30q...: %v", src, diags)
+		}
+	}
+	if diags := refuse("weir.json", []byte(`{"a": [`+strings.Repeat(`{"b": ["${-1}[", "\"["]},`, 1000)+`{}]}`)); diags.HasErrors() {
+		t.Error(diags)
+	}
+}
+
+func TestNoText(t *testing.T) {
+	for _, name := range []string{"weir.hcl", "weir.json"} {
+		only(t, name, "grace = \"1s\"\n"+strings.Repeat("\x00", 20_000), "the file holds a NUL byte")
+		only(t, name, "a = \"\xff\"\n"+strings.Repeat("\xff", 20_000), "the file is not UTF-8")
+		only(t, name, "\xff\xfea\x00", "the file is UTF-16")
+		only(t, name, strings.Repeat("# a comment\n", maxFile/10), tooLarge)
+		only(t, name, strings.Repeat("[", maxTokens+1), "the file holds more than 4194304 names, numbers and signs")
+	}
+}
+
+// What is included has to be a file, not something that never ends.
+func TestIncludeNoFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.hcl"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/dev/zero", filepath.Join(dir, "zero.hcl")); err != nil {
+		t.Fatal(err)
+	}
+	_, diags := Parse(filepath.Join(dir, "weir.hcl"), []byte(`include = ["*.hcl", "pipe.hcl", "zero.hcl"]`+"\n"))
+	if got := strings.Count(said(t, diags), `is no regular file`); got != 4 {
+		t.Errorf("%d times\n%s", got, said(t, diags))
+	}
+}
+
+func TestIncludeTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.hcl"), bytes.Repeat([]byte("\n"), maxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, diags := Parse(filepath.Join(dir, "weir.hcl"), []byte(`include = ["a.hcl"]`+"\n"))
+	if !strings.Contains(said(t, diags), "is larger than the 16 MiB") {
+		t.Error(said(t, diags))
+	}
+}
+
+// A pattern sees a bounded number of names, however it goes up and down.
+func TestGlobEnds(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a/b/c/1.hcl", "a/d/2.hcl", "e/3.hcl", "e/f/4.hcl"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pattern := range []string{"*/*.hcl", "*/*/*.hcl", "*/f/*.hcl", "a/[bc]/c/?.hcl", "nowhere/*", "e/3.hcl/*", `e/\3.hcl*`} {
+		want, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := glob(filepath.Join(dir, pattern))
+		if err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: %v, %v, want %v", pattern, got, err, want)
+		}
+	}
+	for left, want := range map[int]error{4: errManyNames, 100: nil} {
+		if _, err := (&globber{left}).glob(dir + "/*/*/*"); !errors.Is(err, want) {
+			t.Errorf("%d names: %v, want %v", left, err, want)
+		}
+	}
+	if _, err := glob(dir + "/["); err == nil {
+		t.Error("no pattern, and no error")
+	}
+}
