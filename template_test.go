@@ -222,6 +222,17 @@ func TestTemplateAppendEscaped(t *testing.T) {
 	}
 }
 
+func TestTemplateAppendWith(t *testing.T) {
+	bracket := func(dst []byte, from int) []byte {
+		value := string(dst[from:])
+		return append(append(append(dst[:from], '<'), value...), '>')
+	}
+	got := parse(t, "<{method}{status} and {query.q}{id}", "id").AppendWith([]byte("before "), anExchange(), bracket)
+	if want := "before <<POST><503> and <red shoes><77>"; string(got) != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestTemplateConstant(t *testing.T) {
 	for _, c := range []struct{ text, want string }{{"", ""}, {"a}b", "a}b"}, {"{{x} y", "{x} y"}} {
 		if got, ok := parse(t, c.text).Constant(); !ok || got != c.want {

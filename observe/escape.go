@@ -8,7 +8,7 @@ const hexDigits = "0123456789abcdef"
 // end a field or a line nor steer the terminal of who reads it.
 
 // appendJSON appends s as the inside of a JSON string (RFC 8259, section 7): valid UTF-8 stays, other
-// bytes become U+FFFD, control characters (C1 included) \u00XX.
+// bytes become U+FFFD, unprintable characters \uXXXX.
 func appendJSON(dst []byte, s string) []byte {
 	n := plain(s)
 	dst = append(dst, s[:n]...)
@@ -33,8 +33,8 @@ func escapeJSON(dst []byte, s string) []byte {
 			switch {
 			case r == utf8.RuneError && size == 1:
 				dst = append(dst, `\ufffd`...)
-			case r < 0xa0:
-				dst = appendU00(dst, byte(r))
+			case unprintable(r):
+				dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 			default:
 				dst = append(dst, s[i:i+size]...)
 			}
@@ -44,6 +44,18 @@ func escapeJSON(dst []byte, s string) []byte {
 		i++
 	}
 	return dst
+}
+
+// unprintable reports whether r, which is not ASCII, is a control character (C1), ends a line for some readers, or
+// changes the direction in which they see what follows. None of these is above U+FFFF.
+func unprintable(r rune) bool {
+	switch {
+	case r < 0xa0, r == 0x061c, r == 0x200e, r == 0x200f:
+		return true
+	case r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return true
+	}
+	return false
 }
 
 func appendU00(dst []byte, c byte) []byte {
@@ -80,6 +92,31 @@ func appendBare(dst []byte, s string) []byte {
 	return dst
 }
 
+// fitValue makes the value dst[from:] fit to stand in a template, between quotes or without: quotes, backslashes,
+// unprintable characters and what is not UTF-8 become \xXX.
+func fitValue(dst []byte, from int) []byte {
+	from += plain(dst[from:])
+	if from == len(dst) {
+		return dst
+	}
+	rest := string(dst[from:])
+	dst = dst[:from]
+	for i := 0; i < len(rest); {
+		r, size := utf8.DecodeRuneInString(rest[i:])
+		piece := rest[i : i+size]
+		i += size
+		switch {
+		case r == utf8.RuneError && size == 1, r < ' ', r == '"', r == '\\', r >= 0x7f && unprintable(r):
+			for _, c := range []byte(piece) {
+				dst = appendX(dst, c)
+			}
+		default:
+			dst = append(dst, piece...)
+		}
+	}
+	return dst
+}
+
 func appendX(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 }
@@ -110,7 +147,7 @@ func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
 // plain returns how many bytes at the beginning of s are printable ASCII other than quote and
 // backslash. It looks at eight bytes at a time.
-func plain(s string) int {
+func plain[S string | []byte](s S) int {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
 		v := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |

@@ -3,6 +3,7 @@ package observe
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"weir"
@@ -25,10 +26,14 @@ func newLine(format string, s *stamps) (line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("format %q: %w", format, err)
 	}
+	controls := strings.ContainsFunc(t.Text(), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 	return func(dst []byte, x *weir.Exchange) []byte {
 		from := len(dst)
-		dst = t.Append(dst, x)
-		return append(tameControls(dst, from), '\n')
+		dst = t.AppendWith(dst, x, fitValue)
+		if controls { // an exchange is one line, whatever the format says
+			dst = tameControls(dst, from)
+		}
+		return append(dst, '\n')
 	}, nil
 }
 

@@ -58,6 +58,10 @@ func TestLines(t *testing.T) {
 		},
 		{"common", "common", failed(), `192.0.2.7 - - [21/Nov/2026:08:45:39 +0100] "GET /shoes?size=42 HTTP/1.1" 502 16`},
 		{"template", "{client.ip} {method} {path} -> {status} {outcome}", exchange(), `192.0.2.7 GET /shoes -> 200 ok`},
+		{
+			"template, hostile", `"{header.User-Agent}" {host} {cookie.c}	"é" {raw_path}`, lost(),
+			`"\x22 200 - \x22-\x22\x0a192.0.2.99 - - [" evil\x0d\x0a.example 	"é" /a\x22b\x5cc\x0a200 \x1b[2J\xc2\x9b31m\xffé`,
+		},
 		{"template, failed", "{status} {outcome}\tx\ny", failed(), "502 upstream.connect_refused\tx\\x0ay"},
 	} {
 		got := lineOf(t, tt.format, tt.x)
@@ -126,7 +130,7 @@ func TestSeconds(t *testing.T) {
 // FuzzEscape: whatever a client sends, a JSON line holds it (but what is not UTF-8) and is one line, and
 // the other formats are printable.
 func FuzzEscape(f *testing.F) {
-	for _, s := range []string{"", "plain", "eight...", "ends in quote\"", "\x00\x1f ~\x7f\x80\u009f\u00a0\xff", "0123456\x80", "0123456\"", "ééééé", "\u2028"} {
+	for _, s := range []string{"", "plain", "eight...", "ends in quote\"", "\x00\x1f ~\x7f\x80\u009f\u00a0\xff", "0123456\x80", "0123456\"", "ééééé", "\u2028", "a\u202eb\u2066\u200f\u061c", "\ufffd\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -140,9 +144,17 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("%q comes back as %q", s, back)
 		}
 		for _, r := range string(b) {
-			if r < ' ' || r >= 0x7f && r < 0xa0 {
+			if r < ' ' || r >= 0x7f && unprintable(r) {
 				t.Fatalf("control character in %q", b)
 			}
+		}
+		fit := string(fitValue([]byte(`const "`), len(`const "`)))
+		if fit != `const "` {
+			t.Fatalf("constant text becomes %q", fit)
+		}
+		value := string(fitValue([]byte(`const "`+s), len(`const "`)))[len(`const "`):]
+		if !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == '"' || r >= 0x7f && unprintable(r) }) {
+			t.Fatalf("%q is not fit to stand in a template", value)
 		}
 		for _, b := range [][]byte{appendQuoted(nil, s), appendBare(nil, s)} {
 			if n := plain(strings.ReplaceAll(string(b), `\x`, "")); n != len(strings.ReplaceAll(string(b), `\x`, "")) {

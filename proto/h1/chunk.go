@@ -3,6 +3,7 @@ package h1
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"weir"
 )
@@ -203,16 +204,28 @@ func (d *chunkDecoder) parseTrailer() *weir.Fault {
 	if e := parseFields(string(d.line), d.lim.Fields, &d.trailer, &f, &h); e != nil {
 		return badRequest(weir.CauseRequestBody, errChunkTrailer)
 	}
-	d.trailer.DelFunc(func(f *weir.Field) bool {
-		switch f.ID {
-		case weir.FieldTrailer, weir.FieldAuthorization, weir.FieldProxyAuthorization, weir.FieldCookie, weir.FieldSetCookie,
-			weir.FieldContentEncoding, weir.FieldContentType, weir.FieldRange, weir.FieldForwarded, weir.FieldXForwardedFor,
-			weir.FieldXForwardedHost, weir.FieldXForwardedProto, weir.FieldXForwardedPrefix, weir.FieldXRealIP, weir.FieldVia,
-			weir.FieldCacheControl, weir.FieldAge, weir.FieldExpires, weir.FieldLocation, weir.FieldVary,
-			weir.FieldIfMatch, weir.FieldIfNoneMatch, weir.FieldIfModifiedSince:
-			return true
-		}
-		return false
-	})
+	d.trailer.DelFunc(notInTrailer)
 	return nil
+}
+
+// notInTrailer reports whether f is a field that may not stand in a trailer. As servers by way of CGI do, it takes
+// "_" for "-".
+func notInTrailer(f *weir.Field) bool {
+	id, name := f.ID, f.Name
+	if id == weir.FieldOther && strings.IndexByte(name, '_') >= 0 {
+		name = strings.ReplaceAll(name, "_", "-")
+		id = weir.Identify(name)
+	}
+	switch id {
+	case weir.FieldOther:
+		const family = "X-Forwarded"
+		return weir.EqualFold(name, "Proxy") || len(name) >= len(family) && weir.EqualFold(name[:len(family)], family)
+	case weir.FieldTrailer, weir.FieldAuthorization, weir.FieldCookie, weir.FieldSetCookie,
+		weir.FieldContentEncoding, weir.FieldContentType, weir.FieldRange, weir.FieldForwarded, weir.FieldXForwardedFor,
+		weir.FieldXForwardedHost, weir.FieldXForwardedProto, weir.FieldXForwardedPrefix, weir.FieldXRealIP, weir.FieldVia,
+		weir.FieldXRequestID, weir.FieldCacheControl, weir.FieldAge, weir.FieldExpires, weir.FieldLocation, weir.FieldVary,
+		weir.FieldIfMatch, weir.FieldIfNoneMatch, weir.FieldIfModifiedSince:
+		return true
+	}
+	return connectionField[id]
 }

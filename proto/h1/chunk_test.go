@@ -165,8 +165,8 @@ func TestChunksUnended(t *testing.T) {
 }
 
 func TestTrailer(t *testing.T) {
-	got := decodeEveryWay(t, "0\r\nGrpc-Status: 0\r\nX: y\r\nETag: \"z\"\r\n\r\n")
-	if want := []string{"Grpc-Status=0", "X=y", "ETag=\"z\""}; !got.done || !slices.Equal(got.trailer, want) {
+	got := decodeEveryWay(t, "0\r\nGrpc-Status: 0\r\nX: y\r\nETag: \"z\"\r\nX-Forward: 1\r\nMy_Sum: 2\r\n\r\n")
+	if want := []string{"Grpc-Status=0", "X=y", "ETag=\"z\"", "X-Forward=1", "My_Sum=2"}; !got.done || !slices.Equal(got.trailer, want) {
 		t.Errorf("%+v, want %q", got, want)
 	}
 	// Fields that frame, route or authorise can't come after the fact.
@@ -176,7 +176,9 @@ func TestTrailer(t *testing.T) {
 		"Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Host: b", "X-Forwarded-Proto: https", "X-Forwarded-Prefix: /a",
 		"X-Real-IP: 1.2.3.4", "Via: 1.1 a", "Cache-Control: no-store", "Age: 1", "Expires: 0", "Location: /", "Vary: *", "Upgrade: x",
 		"Expect: 100-continue", "Keep-Alive: x", "Proxy-Connection: x", "HTTP2-Settings: x", "If-Match: *", "If-None-Match: *",
-		"If-Modified-Since: x",
+		"If-Modified-Since: x", "Proxy: http://evil.test", "X-Request-ID: x", "X-Forwarded-Port: 1", "x-forwarded-user: root", "X-Forwarded: 1",
+		"X_Forwarded_For: 1.2.3.4", "X-Forwarded_Port: 1", "x_real_ip: 1.2.3.4", "X_Request_ID: x", "Content_Length: 5", "TRANSFER_encoding: chunked",
+		"Proxy_Authorization: x", "If_Match: *",
 	} {
 		got := decode("0\r\n"+line+"\r\nKept: 1\r\n\r\n", 1000, 1000)
 		if !got.done || !slices.Equal(got.trailer, []string{"Kept=1"}) {

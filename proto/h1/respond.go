@@ -49,7 +49,7 @@ var errAnswered = errors.New("an answer has begun already")
 func (w *work) writeAnswer(x *weir.Exchange) error {
 	r := &x.Response
 	aw := &w.writer
-	*aw = answerWriter{w: w, left: -1}
+	*aw = answerWriter{w: w, left: -1, slack: int64(floorWindow)}
 	body := r.Body
 	if bodiless(x.Request.Method, r.Status) {
 		aw.left = 0
@@ -159,7 +159,8 @@ type answerWriter struct {
 	w       *work
 	left    int64 // of a body of known length; -1: unknown
 	chunked bool
-	sent    bool // something has left
+	sent    bool  // something has left
+	slack   int64 // nanoseconds that the client may yet take longer than the floor's speed asks for
 }
 
 // copy writes all of body.
@@ -284,10 +285,11 @@ func (aw *answerWriter) push(p, tail []byte) error {
 		w.out = append(append(w.out, p...), tail...)
 		return aw.flush()
 	}
-	aw.arm(len(p))
+	from := aw.arm(len(p))
 	aw.sent = true
 	err := w.conn.WriteBuffers(w.out, p, tail)
 	w.out = w.out[:0]
+	aw.waited(from)
 	return aw.fault(err)
 }
 
@@ -296,19 +298,34 @@ func (aw *answerWriter) flush() error {
 	if len(aw.w.out) == 0 {
 		return nil
 	}
+	var from int64
 	if aw.sent {
-		aw.arm(len(aw.w.out))
+		from = aw.arm(len(aw.w.out))
 	}
-	aw.sent = true
 	_, err := aw.w.conn.Write(aw.w.out)
 	aw.w.out = aw.w.out[:0]
+	if aw.sent {
+		aw.waited(from)
+	}
+	aw.sent = true
 	return aw.fault(err)
 }
 
-// arm sets the deadline for writing n more bytes: a client must take them at the floor's speed at least.
-func (aw *answerWriter) arm(n int) {
-	t := int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
-	aw.w.conn.SetWriteDeadline(clock.Now() + max(t, int64(floorWindow)))
+// arm sets the deadline for writing n more bytes, and returns the time. The client must take them at the floor's
+// speed, but for the slack: who takes piece after piece more slowly uses that up, and who is faster gets it back,
+// up to a window. Time in which there is nothing to write does not count.
+func (aw *answerWriter) arm(n int) int64 {
+	now := clock.Now()
+	due := int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
+	aw.slack += due
+	aw.w.conn.SetWriteDeadline(now + max(due, min(aw.slack, int64(floorWindow))))
+	return now
+}
+
+// waited takes off the slack what a write took that began at from. That of a small answer, or of a head alone, has a
+// window to itself and is not measured.
+func (aw *answerWriter) waited(from int64) {
+	aw.slack = min(max(aw.slack-(clock.Now()-from), 0), int64(floorWindow))
 }
 
 func (aw *answerWriter) fault(err error) error {

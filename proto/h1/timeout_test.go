@@ -276,3 +276,66 @@ func TestWriteTimeout(t *testing.T) {
 		})
 	}
 }
+
+// A drip is a body of n pieces of 100 bytes, each of which takes its time to come.
+type drip struct {
+	n     int
+	every time.Duration
+}
+
+func (d *drip) Read(p []byte) (int, error) {
+	if d.n--; d.n < 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(d.every)
+	return copy(p, strings.Repeat("x", 100)), nil
+}
+
+func (*drip) Close() error          { return nil }
+func (*drip) Len() int64            { return -1 }
+func (*drip) Trailer() *weir.Header { return nil }
+
+// The floor holds for a body of small pieces as well: a client that takes each of them within a window, but all of
+// them too slowly, is given up. Who waits for the server is not slow.
+func TestWriteFloorOfSmallPieces(t *testing.T) {
+	for _, b := range []struct {
+		name  string
+		body  drip
+		pause time.Duration // of the client, after each 100 bytes
+		cut   time.Duration // when it is given up; 0: never
+	}{
+		{"far below the floor", drip{n: 10000}, 3 * time.Second, 12 * time.Second},
+		{"below the floor", drip{n: 10000}, 200 * time.Millisecond, 20 * time.Second},
+		{"above the floor", drip{n: 2000}, 90 * time.Millisecond, 0},
+		{"a slow server", drip{n: 100, every: 30 * time.Second}, 0, 0},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			h := weir.HandlerFunc(func(x *weir.Exchange) error {
+				body := b.body
+				x.Response.Status, x.Response.Body = 200, &body
+				return nil
+			})
+			inTime(t, h, func(t *testing.T, w *world, c *client) {
+				began := time.Now()
+				c.send(get())
+				buf := make([]byte, 100)
+				for len(w.seen) == 0 {
+					n, err := io.ReadFull(c.Conn, buf)
+					if err != nil || n < len(buf) || strings.HasSuffix(string(buf), "\r\n0\r\n\r\n") {
+						break
+					}
+					time.Sleep(b.pause)
+				}
+				if b.cut == 0 {
+					w.over.Go(func() { io.Copy(io.Discard, c.Conn) })
+					w.ended(200, 0)
+					return
+				}
+				w.ended(200, weir.CauseClientWriteTimeout)
+				if took := time.Since(began); took < b.cut/2 || took > b.cut+5*time.Second {
+					t.Errorf("it took %v, want about %v", took, b.cut)
+				}
+			})
+		})
+	}
+}
