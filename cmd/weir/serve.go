@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
-	"sync"
-	"syscall"
 	"time"
 
 	"weir/assemble"
@@ -25,19 +22,20 @@ type process struct {
 	log    *slog.Logger
 	notify server.Notify
 	admin  adminAddress
-	wanted chan struct{} // of capacity 1: a reload is
+	orders *orders
 }
 
 // serve runs a service until a signal or ctx ends it.
 func (c *cli) serve(ctx context.Context, s service) error {
-	begin := time.Now()
-	signal.Ignore(syscall.SIGPIPE) // who reads our log may go; we stay
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
-
-	p := &process{cli: c, source: &source{load: s.load}, events: newEvents(c.err), wanted: make(chan struct{}, 1)}
+	o := newOrders(ctx)
+	p := &process{cli: c, source: &source{load: s.load, end: o.end.Done()}, events: newEvents(c.err), orders: o}
 	p.log = slog.New(p.events)
+	return o.obey(func() error { return p.serve(s) })
+}
+
+// serve starts, does what orders say, and ends.
+func (p *process) serve(s service) error {
+	begin := time.Now()
 	tuneMemory(p.log)
 	raiseFiles()
 	group, err := poll.NewGroup(0)
@@ -45,7 +43,12 @@ func (c *cli) serve(ctx context.Context, s service) error {
 		return failed(err)
 	}
 	defer group.Close()
+	ctx := p.orders.end
 	if err := p.start(ctx, group); err != nil {
+		if ctx.Err() != nil {
+			p.log.Info("told to end before anything was served")
+			return nil
+		}
 		return err
 	}
 	defer p.close()
@@ -53,7 +56,7 @@ func (c *cli) serve(ctx context.Context, s service) error {
 	if s.ready != nil {
 		s.ready(ctx)
 	}
-	return p.steer(ctx, signals, s.watch)
+	return p.steer(s.watch)
 }
 
 // start has the engine listen and reports what is to be said of the configuration.
@@ -110,29 +113,18 @@ func (p *process) summary() string {
 	return fmt.Sprintf("serving %s on %s", plural(len(c.Sites), "site"), plural(len(c.Listeners), "listener"))
 }
 
-// steer does what signals say until one says to end.
-func (p *process) steer(ctx context.Context, signals <-chan os.Signal, watching bool) error {
-	work, stop := context.WithCancel(ctx)
-	var others sync.WaitGroup
-	defer others.Wait()
-	defer stop()
-	others.Go(func() { p.reloads(work) })
-	others.Go(func() { p.watch(work, watching) })
-	for {
-		select {
-		case <-ctx.Done():
-			return p.end(signals)
-		case s := <-signals:
-			switch s {
-			case syscall.SIGHUP:
-				p.wantReload()
-			case syscall.SIGUSR1:
-				p.reopenLogs()
-			default:
-				return p.end(signals)
-			}
-		}
-	}
+// steer does what orders say until one says to end. What is under way then, such as a reload, is not waited for.
+func (p *process) steer(watching bool) error {
+	o := p.orders
+	go o.each(o.reload, func() {
+		found, _ := p.reload(o.end)
+		found.Write(p.cli.err, p.cli.errColor)
+	})
+	go o.each(o.reopen, p.reopenLogs)
+	go p.watch(o.end, watching)
+	<-o.end.Done()
+	p.drain()
+	return nil
 }
 
 func (p *process) reopenLogs() {
@@ -143,31 +135,14 @@ func (p *process) reopenLogs() {
 	p.log.Info("log files opened again")
 }
 
-// wantReload asks for a reload; one that is asked for already will do.
-func (p *process) wantReload() {
-	select {
-	case p.wanted <- struct{}{}:
-	default:
-	}
-}
-
-// reloads reloads whenever that is wanted, one time after the other.
-func (p *process) reloads(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.wanted:
-			found, _ := p.reload(ctx)
-			found.Write(p.cli.err, p.cli.errColor)
-		}
-	}
-}
-
 // reload reads the configuration anew; the engine says in the log what came of it.
 func (p *process) reload(ctx context.Context) (config.Diagnostics, error) {
 	p.notify.Reloading()
-	defer func() { p.notify.Ready(p.summary()) }()
+	defer func() {
+		if p.orders.end.Err() == nil { // else the last word is that we stop
+			p.notify.Ready(p.summary())
+		}
+	}()
 	return p.engine.Reload(ctx)
 }
 
@@ -180,11 +155,11 @@ func (p *process) watch(ctx context.Context, always bool) {
 			return nil
 		}
 		return paths
-	}, p.wantReload)
+	}, func() { want(p.orders.reload) })
 }
 
-// end drains within grace; a second signal cuts that short.
-func (p *process) end(signals <-chan os.Signal) error {
+// drain lets what is under way end within grace; a second order to end cuts that short.
+func (p *process) drain() {
 	grace := p.grace()
 	p.notify.Stopping("finishing what is under way")
 	p.log.Info("stopping", "grace", grace.String())
@@ -192,21 +167,15 @@ func (p *process) end(signals <-chan os.Signal) error {
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- p.engine.Drain(ctx) }()
-	for {
-		select {
-		case err := <-drained:
-			if err != nil {
-				p.log.Warn("grace is over: what is under way is broken off", "grace", grace.String())
-			} else {
-				p.log.Info("stopped")
-			}
-			return nil
-		case s := <-signals:
-			if s == syscall.SIGTERM || s == syscall.SIGINT {
-				p.log.Warn("told twice: what is under way is broken off", "signal", s.String())
-				return nil
-			}
+	select {
+	case err := <-drained:
+		if err != nil {
+			p.log.Warn("grace is over: what is under way is broken off", "grace", grace.String())
+		} else {
+			p.log.Info("stopped")
 		}
+	case <-p.orders.twice:
+		p.log.Warn("told twice: what is under way is broken off")
 	}
 }
 
@@ -220,9 +189,22 @@ func (p *process) grace() time.Duration {
 	return defaultGrace
 }
 
+// closeTime is how long closing may take. It is longer than what the engine takes for connections.
+const closeTime = 5 * time.Second
+
 func (p *process) close() {
-	p.admin.close()
-	if err := p.engine.Close(); err != nil {
+	closed := make(chan error, 1)
+	go func() {
+		p.admin.close()
+		closed <- p.engine.Close()
+	}()
+	var err error
+	select {
+	case err = <-closed:
+	case <-time.After(closeTime):
+		err = errors.New("a reload is still under way")
+	}
+	if err != nil {
 		p.log.Warn("not everything ended in time", "error", err)
 	}
 }

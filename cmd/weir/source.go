@@ -10,6 +10,7 @@ import (
 // A source loads the configuration and knows which files it came from.
 type source struct {
 	load func() (*config.Config, config.Diagnostics)
+	end  <-chan struct{} // closed when nobody waits for a configuration any more
 
 	mu    sync.Mutex       // protects all below
 	first map[string]stamp // of the files when they were read for the first time
@@ -17,9 +18,9 @@ type source struct {
 	watch bool             // the configuration in use asks for it
 }
 
-// config loads the configuration anew.
+// config loads the configuration anew, or gives up when weir is to end.
 func (s *source) config() (*config.Config, config.Diagnostics) {
-	c, found := s.load()
+	c, found := s.read()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c != nil {
@@ -29,6 +30,23 @@ func (s *source) config() (*config.Config, config.Diagnostics) {
 		}
 	}
 	return c, found
+}
+
+// read is load that the end cuts short: a file may be on a disk that does not answer.
+func (s *source) read() (*config.Config, config.Diagnostics) {
+	var c *config.Config
+	var found config.Diagnostics
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		c, found = s.load()
+	}()
+	select {
+	case <-read:
+		return c, found
+	case <-s.end:
+		return nil, config.Diagnostics{{Severity: config.Note, Summary: "the configuration is not read: weir is to end"}}
+	}
 }
 
 // served notes that c is in use.
