@@ -6,10 +6,15 @@ import (
 
 // Check returns what is wrong with a configuration beyond its text: routes that are alike or never reached,
 // pages that cannot be read, tests that fail. Nothing is opened or sent.
+//
+// Of sites that are broken all is looked at that could be read, so that their errors are found in one run.
 func Check(c *config.Config) config.Diagnostics {
-	g, diags := dryEngine(c).build(c, nil)
-	g.discard()
-	return diags
+	c = drafted(c)
+	e := dryEngine(c)
+	e.draft = true
+	g, diags := e.build(c, nil)
+	defer g.discard()
+	return append(diags, g.circles(e)...)
 }
 
 // dryEngine returns an engine to make generations with that are never served.

@@ -43,6 +43,7 @@ type Engine struct {
 	secret  []byte // keys what clients get to keep; nil: nothing is kept over a restart
 	started time.Time
 	dry     bool // nothing is opened
+	draft   bool // with dry: of what is broken as much is built as possible, to find errors
 
 	current atomic.Pointer[generation]
 	state   atomic.Pointer[observe.State]
@@ -111,6 +112,10 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 	if len(g.snapshot.Listeners) == 0 {
 		g.discard()
 		return diags, errors.New("there is no listener to serve")
+	}
+	if g.allBroken() {
+		g.discard()
+		return diags, errors.New("there is no site to serve: each has errors")
 	}
 	if err := e.swap(g); err != nil {
 		return diags, err

@@ -39,6 +39,7 @@ type siteVersion struct {
 	state        observe.SiteState
 	why          config.Diagnostics // it is not SiteOK
 	routes       []*weir.Route
+	out          map[*config.Route]bool // of a draft: routes with errors that were found after it was read
 }
 
 // start has the pools begin with what they do by themselves.
@@ -71,6 +72,7 @@ type builder struct {
 	diags  config.Diagnostics
 	access map[string]*observe.AccessLog // by name
 	failed map[string]error              // upstreams that could not be made
+	said   map[string]bool               // diagnostics by place and text
 }
 
 // build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
@@ -79,6 +81,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	b := &builder{
 		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}},
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
+		said: map[string]bool{},
 	}
 	b.openLogs()
 	b.chooseSites()
@@ -86,7 +89,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	trusted := trust(c.TrustedProxies)
 	b.g.snapshot = &server.Snapshot{Listeners: listeners, Observer: b.observer(), Trusted: trusted, Loaded: time.Now()}
 	b.makeRouter(listeners)
-	if failed := b.expect(); len(failed) > 0 && prev == nil {
+	if failed := b.expect(); len(failed) > 0 && prev == nil && !e.draft {
 		for _, i := range failed { // a reload is refused; a start goes on without them
 			b.g.sites[i] = &siteVersion{Site: b.g.sites[i].Site, state: observe.SiteBroken, why: b.g.sites[i].why}
 		}
@@ -98,7 +101,10 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 
 func (b *builder) say(d config.Diagnostic) config.Diagnostic {
 	d = b.config.Quote(d)
-	b.diags = append(b.diags, d)
+	if key := d.String(); !b.said[key] { // after a failed test, the router is made again
+		b.said[key] = true
+		b.diags = append(b.diags, d)
+	}
 	return d
 }
 
@@ -187,12 +193,7 @@ func (b *builder) breakSite(i int, errs []error) {
 	v := b.g.sites[i]
 	why := v.why
 	for _, err := range errs {
-		pos := v.Pos
-		var at *placedError
-		if errors.As(err, &at) {
-			pos = at.pos
-		}
-		why = append(why, b.complain(pos, err.Error()))
+		why = append(why, b.complain(placeOf(err, v.Pos), err.Error()))
 	}
 	b.g.sites[i] = b.lastGood(v, why)
 }
@@ -205,12 +206,24 @@ type placedError struct {
 
 func (e *placedError) Error() string { return e.err.Error() }
 
+// placeOf returns the place that err knows of, or otherwise.
+func placeOf(err error, otherwise config.Pos) config.Pos {
+	var at *placedError
+	if errors.As(err, &at) {
+		return at.pos
+	}
+	return otherwise
+}
+
 // blame breaks the sites that problems call wrong, and reports whether there are any.
 func (b *builder) blame(problems []route.Problem) bool {
+	if b.engine.draft {
+		return b.blameRoutes(problems)
+	}
 	wrong := map[string]config.Diagnostics{}
 	for _, p := range problems {
 		if p.Severity == route.Error {
-			wrong[p.Site] = append(wrong[p.Site], b.say(diagnosticOf(p)))
+			wrong[p.Site] = append(wrong[p.Site], b.say(b.diagnosticOf(p)))
 		}
 	}
 	for i, v := range b.g.sites {
@@ -221,17 +234,39 @@ func (b *builder) blame(problems []route.Problem) bool {
 	return len(wrong) > 0
 }
 
+// routeOf returns the site and the route that a problem is of; nil for a route where it is of the site.
+func (b *builder) routeOf(p route.Problem) (*siteVersion, *config.Route) {
+	for _, v := range b.g.sites {
+		if v.Name != p.Site {
+			continue
+		}
+		for _, r := range v.Routes {
+			if p.Route != "" && p.Pos == r.Pos {
+				return v, r
+			}
+		}
+		return v, nil
+	}
+	return nil, nil
+}
+
 func (b *builder) sayProblem(p route.Problem) {
 	if p.Severity == route.Warning {
-		b.say(diagnosticOf(p))
+		b.say(b.diagnosticOf(p))
 	}
 }
 
-func diagnosticOf(p route.Problem) config.Diagnostic {
+func (b *builder) diagnosticOf(p route.Problem) config.Diagnostic {
 	d := config.Diagnostic{Severity: config.Warning, Summary: fmt.Sprintf("site %q: %s", p.Site, p.Text)}
 	if p.Severity == route.Error {
 		d.Severity = config.Error
 	}
 	d.Pos, _ = p.Pos.(config.Pos)
+	switch v, r := b.routeOf(p); {
+	case r != nil:
+		d.Pos = r.Places.Of(p.Part, d.Pos)
+	case v != nil:
+		d.Pos = v.Places.Of(p.Part, d.Pos)
+	}
 	return d
 }

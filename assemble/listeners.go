@@ -25,6 +25,11 @@ func (b *builder) listeners() []server.ListenerSpec {
 			Timeouts: h1.Timeouts(l.Timeouts),
 		})
 	}
+	if b.engine.draft {
+		for _, broken := range b.config.BrokenListeners {
+			specs = append(specs, server.ListenerSpec{Name: broken.Name})
+		}
+	}
 	if b.prev == nil {
 		return specs
 	}

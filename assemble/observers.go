@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"fmt"
-
 	"weir"
 	"weir/config"
 	"weir/observe"
@@ -17,7 +15,7 @@ func (b *builder) openLogs() {
 		cfg := logConfig(l)
 		log, err := b.engine.logs.Open(cfg)
 		if err != nil {
-			b.complain(l.Pos, fmt.Sprintf("log %q: %v", l.Name, err))
+			b.complain(l.At, err.Error()) // which names the log
 			continue
 		}
 		b.access[l.Name] = log

@@ -27,9 +27,17 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 	}
 	names := routeNames(v.Routes)
 	for i, r := range v.Routes {
+		if b.engine.draft {
+			target := b.draftRoute(v, r, names[i])
+			v.routes = append(v.routes, target)
+			if !v.out[r] {
+				s.Routes = append(s.Routes, draftSpec(r, target))
+			}
+			continue
+		}
 		target, err := b.route(v, r, names[i])
 		if err != nil {
-			errs = append(errs, &placedError{r.Pos, fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)})
+			errs = append(errs, &placedError{placeOf(err, r.Pos), wrongRoute(v, r, err)})
 			continue
 		}
 		v.routes = append(v.routes, target)
@@ -40,6 +48,10 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 		errs = append(errs, fmt.Errorf("site %q: %w", v.Name, err))
 	}
 	return s, errs
+}
+
+func wrongRoute(v *siteVersion, r *config.Route, err error) error {
+	return fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)
 }
 
 // makeMissing makes what answers requests that the site has no route for: nil where the plain answer will do.
@@ -161,6 +173,9 @@ func (b *builder) origin(r *config.Route) (end weir.Handler, leads string, err e
 		end, err = redirect.New(redirect.Config{
 			To: r.Redirect.To, Status: r.Redirect.Status, DropQuery: r.Redirect.DropQuery, Params: params(r),
 		})
+		if err != nil {
+			err = &placedError{r.Places.Of("to", r.Pos), err}
+		}
 		return end, "", err
 	case r.Split != nil:
 		end, leads, err = b.split(r.Split)

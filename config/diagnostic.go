@@ -129,6 +129,9 @@ func (d *Diagnostic) mark() string {
 	return b.String() + "^" + strings.Repeat("~", max(width-1, 0))
 }
 
+// Sorted puts the diagnostics of a configuration in the order of its files and lines.
+func (c *Config) Sorted(d Diagnostics) Diagnostics { return d.sorted(c.Files) }
+
 // sorted puts them in the order of files, as given, and lines.
 func (d Diagnostics) sorted(files []string) Diagnostics {
 	slices.SortStableFunc(d, func(a, b Diagnostic) int {

@@ -27,6 +27,26 @@ func Load(path string) (*Config, Diagnostics) {
 
 // Parse is Load with the text of the main file at hand; includes are read relative to its name.
 func Parse(name string, src []byte) (*Config, Diagnostics) {
+	c, usable, said := parseAll(name, src)
+	if !usable {
+		return nil, said
+	}
+	return c, said
+}
+
+// Inspect is Load for those who look for errors: it also returns a Config of which nothing can be used, as far as it
+// could be read. It is nil where that is not at all.
+func Inspect(path string) (*Config, Diagnostics) {
+	src, err := readMain(path)
+	if err != nil {
+		return nil, Diagnostics{{Pos: Pos{File: path}, Summary: "file " + reason(err)}}
+	}
+	c, _, said := parseAll(path, src)
+	return c, said
+}
+
+// parseAll reads everything. It reports whether it can be used, at least in part.
+func parseAll(name string, src []byte) (c *Config, usable bool, said Diagnostics) {
 	name = filepath.Clean(name)
 	l := newLoader()
 	ok := l.source(name, src)
@@ -36,13 +56,13 @@ func Parse(name string, src []byte) (*Config, Diagnostics) {
 	}
 	l.foreign(l.redefined)
 	l.flush()
-	said := l.said.sorted(l.config.Files)
-	if !ok || l.fatal || len(l.config.Listeners) == 0 {
-		return nil, said
+	said = l.said.sorted(l.config.Files)
+	if !ok {
+		return nil, false, said
 	}
 	l.config.Files = append(l.config.Files, l.files...)
 	l.config.quoter = l.quoter
-	return l.config, said
+	return l.config, !l.fatal && len(l.config.Listeners) > 0, said
 }
 
 // reason is why a file cannot be read, in a few words.

@@ -29,15 +29,11 @@ Exit code 1 where there is an error; warnings alone are 0.`,
 	format := cmd.Flags().String("format", "text", "how to report: `text` or json")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		file := defaultConfig()
-		if len(args) > 0 {
-			file = args[0]
-		}
 		switch *format {
 		case "text":
-			return c.check(file, c.checkText)
+			return c.check(args, c.checkText)
 		case "json":
-			return c.check(file, c.checkJSON)
+			return c.check(args, c.checkJSON)
 		}
 		return fmt.Errorf("format %q is not known: write text or json", *format)
 	}
@@ -50,10 +46,17 @@ func completeConfigs(*cobra.Command, []string, string) ([]string, cobra.ShellCom
 
 type reporter func(file string, cfg *config.Config, found config.Diagnostics) error
 
-func (c *cli) check(file string, report reporter) error {
-	cfg, found := config.Load(file)
+func (c *cli) check(args []string, report reporter) error {
+	file, err := defaultConfig()
+	if len(args) > 0 {
+		file, err = args[0], nil
+	}
+	if err != nil {
+		return err
+	}
+	cfg, found := config.Inspect(file)
 	if cfg != nil {
-		found = append(found, assemble.Check(cfg)...)
+		found = cfg.Sorted(append(found, assemble.Check(cfg)...))
 	}
 	if err := report(file, cfg, found); err != nil {
 		return failed(err)

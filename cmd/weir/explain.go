@@ -60,7 +60,7 @@ nothing to explain.`,
 		var e *assemble.Explanation
 		switch {
 		case f.admin == "":
-			e, err = c.explainFile(file(), q)
+			e, err = c.explainFile(file, q)
 		case f.listener != "" || cmd.Flags().Changed("config"):
 			return errors.New("--admin asks a running weir, which has its own configuration and listeners: leave out --config and --listener")
 		default:
@@ -92,8 +92,12 @@ func (f *explainFlags) request(url string) (assemble.Request, error) {
 	return q, nil
 }
 
-func (c *cli) explainFile(file string, q assemble.Request) (*assemble.Explanation, error) {
-	cfg, found := config.Load(file)
+func (c *cli) explainFile(file func() (string, error), q assemble.Request) (*assemble.Explanation, error) {
+	name, err := file()
+	if err != nil {
+		return nil, err
+	}
+	cfg, found := config.Load(name)
 	if found.HasErrors() { // of warnings `weir check` speaks
 		if err := found.Write(c.err, c.errColor); err != nil {
 			return nil, failed(err)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -10,24 +13,25 @@ import (
 const systemConfig = "/etc/weir/weir.hcl"
 
 // defaultConfig is the configuration file where none is named.
-func defaultConfig() string {
-	for _, name := range []string{"weir.hcl", "weir.json", systemConfig} {
-		if _, err := os.Stat(name); err == nil {
-			return name
+func defaultConfig() (string, error) {
+	names := []string{"weir.hcl", "weir.json", systemConfig}
+	for _, name := range names {
+		if _, err := os.Stat(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return name, nil
 		}
 	}
-	return "weir.hcl"
+	return "", exit{exitConfig, fmt.Errorf("no configuration is named, and there is none of %s", strings.Join(names, ", "))}
 }
 
 // configFlag adds -c to cmd; where says its value, to be asked when the command runs.
-func configFlag(cmd *cobra.Command) (where func() string) {
+func configFlag(cmd *cobra.Command) (where func() (string, error)) {
 	name := cmd.Flags().StringP("config", "c", "", "configuration `file` (default weir.hcl or weir.json here, else "+systemConfig+")")
 	_ = cmd.MarkFlagFilename("config", "hcl", "json") // fails only for a flag that does not exist
-	return func() string {
+	return func() (string, error) {
 		if *name == "" {
 			return defaultConfig()
 		}
-		return *name
+		return *name, nil
 	}
 }
 

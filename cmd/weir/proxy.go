@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/assemble"
 	"weir/config"
 )
 
@@ -63,30 +64,55 @@ func (c *cli) proxy(ctx context.Context, f proxyFlags) error {
 		return err
 	}
 	if f.print {
-		_, err := io.WriteString(c.out, text)
-		return failed(err)
+		return c.print(text)
 	}
 	return c.serve(ctx, service{path: "<command line>", load: func() (*config.Config, config.Diagnostics) {
 		return config.Parse("<command line>", []byte(text))
 	}})
 }
 
+// print writes a configuration that has no errors.
+func (c *cli) print(text string) error {
+	cfg, found := config.Parse("<command line>", []byte(text))
+	if cfg != nil {
+		found = append(found, assemble.Check(cfg)...)
+	}
+	if err := found.Write(c.err, c.errColor); err != nil {
+		return failed(err)
+	}
+	if found.HasErrors() {
+		return exit{code: exitConfig}
+	}
+	_, err := io.WriteString(c.out, text)
+	return failed(err)
+}
+
 // text is the configuration that the flags stand for.
 func (f *proxyFlags) text() (string, error) {
 	var b strings.Builder
+	listeners := map[string]bool{}
 	for i, from := range f.from {
 		address, err := listenAddress(from)
 		if err != nil {
 			return "", fmt.Errorf("--from %q: %w", from, err)
 		}
+		if listeners[address] && !strings.HasSuffix(address, ":0") {
+			return "", fmt.Errorf("--from %q: the address is named twice", from)
+		}
+		listeners[address] = true
 		fmt.Fprintf(&b, "listener %s {\n  address = %s\n}\n\n", quote(numbered("http", i)), quote(address))
 	}
 	b.WriteString("upstream \"app\" {\n")
+	servers := map[string]bool{}
 	for _, to := range f.to {
 		address, err := serverAddress(to)
 		if err != nil {
 			return "", fmt.Errorf("--to %q: %w", to, err)
 		}
+		if servers[address] {
+			return "", fmt.Errorf("--to %q: the server is named twice", to)
+		}
+		servers[address] = true
 		fmt.Fprintf(&b, "  server %s {}\n", quote(address))
 	}
 	attribute(&b, "  ", "balance", f.balance)

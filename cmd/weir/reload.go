@@ -47,7 +47,8 @@ answers.`,
 		case cmd.Flags().Changed("pid"):
 			return hangUp(*pid)
 		case *address == "":
-			*address = adminOf(file())
+			name, _ := file() // without one, the default is asked
+			*address = adminOf(name)
 		}
 		return c.reload(cmd.Context(), *address)
 	}

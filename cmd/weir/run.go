@@ -33,7 +33,10 @@ that is taken.`,
 	file := configFlag(cmd)
 	watch := cmd.Flags().Bool("watch", false, "reload when the configuration, or a file that it includes, changes")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		name := file()
+		name, err := file()
+		if err != nil {
+			return err
+		}
 		return c.serve(cmd.Context(), service{
 			path:  name,
 			load:  func() (*config.Config, config.Diagnostics) { return config.Load(name) },
