@@ -61,6 +61,9 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listener %s: %w", l.Addr(), err)
 	}
+	if !lf.unix {
+		setInt(lf.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) // connections inherit it
+	}
 	for _, p := range g.pollers {
 		p.listenMu.Lock()
 		p.listeners[lf.fd] = lf
@@ -121,9 +124,6 @@ func (p *poller) acceptOne(lf *listenFD) bool {
 		return false
 	default:
 		return false
-	}
-	if !lf.unix {
-		setInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 	}
 	s, err := p.adopt(fd)
 	if err != nil {

@@ -16,6 +16,8 @@ type conn struct {
 	facts *weir.Conn
 	done  func()
 
+	prev, next *conn // of srv.conns
+
 	partial   []byte      // a head that has begun and not ended while the connection sleeps
 	headBegan int64       // when it began
 	fresh     atomic.Bool // nothing has come yet

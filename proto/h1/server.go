@@ -47,13 +47,13 @@ type Server struct {
 	draining atomic.Bool
 	open     atomic.Int64
 
-	mu    sync.Mutex // protects conns
-	conns map[*conn]struct{}
+	mu    sync.Mutex // protects conns and the links in them
+	conns *conn      // all of them, in a list
 }
 
 // NewServer returns a server with configuration c.
 func NewServer(c ServerConfig) *Server {
-	s := &Server{conns: map[*conn]struct{}{}}
+	s := &Server{}
 	s.Configure(c)
 	return s
 }
@@ -72,7 +72,10 @@ func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
 	c.fresh.Store(true)
 	s.open.Add(1)
 	s.mu.Lock()
-	s.conns[c] = struct{}{}
+	if c.next = s.conns; c.next != nil {
+		c.next.prev = c
+	}
+	s.conns = c
 	s.mu.Unlock()
 	pc.OnHangup(c)
 	pc.SetReadDeadline(facts.Opened + int64(s.config.Load().Timeouts.Idle))
@@ -115,8 +118,8 @@ func (s *Server) Close() {
 
 func (s *Server) each(f func(*conn)) {
 	s.mu.Lock()
-	list := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
+	list := make([]*conn, 0, s.open.Load())
+	for c := s.conns; c != nil; c = c.next {
 		list = append(list, c)
 	}
 	s.mu.Unlock()
@@ -127,7 +130,15 @@ func (s *Server) each(f func(*conn)) {
 
 func (s *Server) forget(c *conn) {
 	s.mu.Lock()
-	delete(s.conns, c)
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.conns = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
 	s.mu.Unlock()
 	s.open.Add(-1)
 	if c.done != nil {

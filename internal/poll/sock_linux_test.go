@@ -1,0 +1,18 @@
+package poll
+
+import (
+	"syscall"
+	"testing"
+)
+
+// What is written leaves at once, not when more has come.
+func TestConnectionsDoNotDelay(t *testing.T) {
+	for _, kind := range []string{"poller", "dialled"} {
+		c, _ := kinds[kind](t)(t)
+		defer c.Close()
+		on, err := syscall.GetsockoptInt(int(c.(*sock).fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY)
+		if err != nil || on == 0 {
+			t.Errorf("%s: TCP_NODELAY is %d, %v", kind, on, err)
+		}
+	}
+}
