@@ -12,6 +12,7 @@ import (
 const (
 	noteFor       = "X-Forwarded-For of a trusted proxy holds something that is no address"
 	noteForwarded = "Forwarded of a trusted proxy is malformed"
+	noteHidden    = "Forwarded of a trusted proxy hides the client"
 	noteHost      = "X-Forwarded-Host of a trusted proxy is malformed"
 	noteProto     = "X-Forwarded-Proto of a trusted proxy is malformed"
 )
@@ -27,7 +28,9 @@ type believer struct {
 // exchange), removes from the request what nobody trusted vouches for, and then asks next, the router.
 //
 // From a peer that is not trusted every field of the family is removed: Forwarded, X-Real-IP and whatever
-// begins with X-Forwarded, also with underscores, which servers by way of CGI take for the same.
+// begins with X-Forwarded, also with underscores, which servers by way of CGI take for the same. Whoever the peer
+// is, fields are removed that mean something to such servers alone: Proxy, and names that are those of a message's
+// framing or of the connection but for underscores, such as Transfer_Encoding.
 func NewBelieve(cfg BelieveConfig, next weir.Handler) (weir.Handler, error) {
 	if cfg.Fields > Off {
 		return nil, errMode(cfg.Fields)
@@ -41,43 +44,90 @@ func NewBelieve(cfg BelieveConfig, next weir.Handler) (weir.Handler, error) {
 
 // ServeExchange implements weir.Handler.
 func (b *believer) ServeExchange(x *weir.Exchange) error {
+	h := &x.Request.Header
+	there := survey(h)
+	if there&foreign != 0 {
+		h.DelFunc(func(f *weir.Field) bool { return kindOf(f) == foreign })
+	}
 	switch {
+	case there&^foreign == 0:
 	case !x.Conn.Trusted:
-		forget(&x.Request.Header)
+		h.DelFunc(func(f *weir.Field) bool { return kindOf(f) != 0 })
 	case b.fields == Off:
-	case b.fields != RFC7239 && speaksX(&x.Request.Header):
-		x.Request.Header.DelKnown(weir.FieldForwarded)
+	case b.fields != RFC7239 && there&xSpoken != 0:
+		h.DelKnown(weir.FieldForwarded)
 		b.believeX(x)
-	case x.Request.Header.HasKnown(weir.FieldForwarded):
-		forgetX(&x.Request.Header)
-		b.believeForwarded(x)
 	default:
-		forgetX(&x.Request.Header)
+		h.DelFunc(isX)
+		if there&forwarded != 0 {
+			b.believeForwarded(x)
+		}
 	}
 	return b.next.ServeExchange(x)
 }
 
-// forget removes all fields that say where a request came from.
-func forget(h *weir.Header) {
+// A kind is what a field is to a believer; 0: nothing. Kinds are bits of a set.
+type kind uint8
+
+const (
+	xSpoken   kind = 1 << iota // X-Forwarded-For, -Proto or -Host: a proxy that speaks has sent one of them
+	xOther                     // the rest of the X-Forwarded family, X-Real-IP included
+	forwarded                  // Forwarded
+	foreign                    // what nobody is let send
+)
+
+// survey returns the kinds of all fields.
+func survey(h *weir.Header) (set kind) {
 	fields := h.Fields()
 	for i := range fields {
-		if fields[i].ID == weir.FieldForwarded || isX(&fields[i]) {
-			h.DelFunc(func(f *weir.Field) bool { return f.ID == weir.FieldForwarded || isX(f) })
-			return
-		}
+		set |= kindOf(&fields[i])
 	}
+	return set
 }
 
-func forgetX(h *weir.Header) { h.DelFunc(isX) }
+func kindOf(f *weir.Field) kind {
+	switch f.ID {
+	case weir.FieldOther:
+		return kindOfName(f.Name)
+	case weir.FieldXForwardedFor, weir.FieldXForwardedProto, weir.FieldXForwardedHost:
+		return xSpoken
+	case weir.FieldXForwardedPrefix, weir.FieldXRealIP:
+		return xOther
+	case weir.FieldForwarded:
+		return forwarded
+	}
+	return 0
+}
+
+func kindOfName(name string) kind {
+	switch {
+	case len(name) < len("host_"):
+	case name[0]|0x20 == 'x':
+		if startsFold(name, "x-forwarded") || len(name) == len("x-real-ip") && startsFold(name, "x-real-ip") {
+			return xOther
+		}
+	case name[0]|0x20 == 'p' && weir.EqualFold(name, "Proxy"), strings.IndexByte(name, '_') >= 0 && isFraming(name):
+		return foreign
+	}
+	return 0
+}
 
 // isX reports whether f belongs to the X-Forwarded family, X-Real-IP included.
-func isX(f *weir.Field) bool {
-	switch f.ID {
-	case weir.FieldXForwardedFor, weir.FieldXForwardedHost, weir.FieldXForwardedPrefix, weir.FieldXForwardedProto, weir.FieldXRealIP:
-		return true
-	case weir.FieldOther:
-		return len(f.Name) >= len("x-real-ip") && f.Name[0]|0x20 == 'x' &&
-			(startsFold(f.Name, "x-forwarded") || len(f.Name) == len("x-real-ip") && startsFold(f.Name, "x-real-ip"))
+func isX(f *weir.Field) bool { return kindOf(f)&(xSpoken|xOther) != 0 }
+
+// framingNames are those of fields that concern one connection or the framing of a message.
+var framingNames = [...]string{
+	"host", "connection", "content-length", "transfer-encoding", "trailer", "upgrade", "expect", "keep-alive",
+	"proxy-connection", "proxy-authorization", "http2-settings",
+}
+
+// isFraming reports whether name, in which an underscore stands, is one of framingNames but for underscores.
+func isFraming(name string) bool {
+	name = strings.Trim(name, "_")
+	for _, known := range framingNames {
+		if len(name) == len(known) && startsFold(name, known) {
+			return true
+		}
 	}
 	return false
 }
@@ -102,18 +152,6 @@ func startsFold(name, prefix string) bool {
 	return true
 }
 
-// speaksX reports whether the proxy has said anything in the X-Forwarded family.
-func speaksX(h *weir.Header) bool {
-	fields := h.Fields()
-	for i := range fields {
-		switch fields[i].ID {
-		case weir.FieldXForwardedFor, weir.FieldXForwardedProto, weir.FieldXForwardedHost:
-			return true
-		}
-	}
-	return false
-}
-
 // believeX takes over what the X-Forwarded fields say, and leaves of each what is believed.
 func (b *believer) believeX(x *weir.Exchange) {
 	h := &x.Request.Header
@@ -125,12 +163,14 @@ func (b *believer) believeX(x *weir.Exchange) {
 		w := b.walk(list)
 		hop = max(w.taken, 1)
 		h.DelKnown(weir.FieldXForwardedFor)
-		if w.taken > 0 {
+		switch {
+		case w.malformed:
+			hop = w.taken + 1
+			forgetClient(x, noteFor)
+			h.AddKnown(weir.FieldXForwardedFor, behind("unknown", list[w.from:]))
+		case w.taken > 0:
 			b.setClient(x, w.client, w.text)
 			h.AddKnown(weir.FieldXForwardedFor, list[w.from:])
-		}
-		if w.malformed {
-			x.Note = noteFor
 		}
 	}
 	b.believeProto(x, hop)
@@ -147,7 +187,7 @@ func (b *believer) believeProto(x *weir.Exchange, hop int) {
 	}
 	scheme := schemeOf(fromRight(list, hop))
 	if scheme == "" {
-		x.Note = noteProto
+		note(x, noteProto)
 		h.DelKnown(weir.FieldXForwardedProto)
 		return
 	}
@@ -168,7 +208,7 @@ func (b *believer) believeHost(x *weir.Exchange, hop int) {
 func (b *believer) setHost(x *weir.Exchange, host string) {
 	h := &x.Request.Header
 	if !syntax.IsAuthority(host) {
-		x.Note = noteHost
+		note(x, noteHost)
 		h.DelKnown(weir.FieldXForwardedHost)
 		return
 	}
@@ -188,7 +228,10 @@ func believeRest(x *weir.Exchange) {
 			h.SetKnown(weir.FieldXForwardedPrefix, n)
 		}
 	}
-	if h.HasKnown(weir.FieldXRealIP) {
+	switch {
+	case x.ClientIP == "":
+		h.DelKnown(weir.FieldXRealIP)
+	case h.HasKnown(weir.FieldXRealIP):
 		h.SetKnown(weir.FieldXRealIP, x.ClientIP)
 	}
 	if p, ok := h.Lookup(fieldPort); ok && !syntax.IsPort(p) {
@@ -205,6 +248,28 @@ func (b *believer) setClient(x *weir.Exchange, addr netip.Addr, text string) {
 	} else {
 		x.ClientIP = string(canonical)
 	}
+}
+
+// forgetClient makes the client one that nobody knows: a trusted proxy says that it is not the client itself, and
+// what it says of the client is no address.
+func forgetClient(x *weir.Exchange, why string) {
+	x.Client, x.ClientIP = netip.Addr{}, ""
+	note(x, why)
+}
+
+// note is for the log. The first one counts: it says most.
+func note(x *weir.Exchange, text string) {
+	if x.Note == "" {
+		x.Note = text
+	}
+}
+
+// behind is a list that begins with first.
+func behind(first, rest string) string {
+	if rest == "" {
+		return first
+	}
+	return first + ", " + rest
 }
 
 // joined returns the value of the fields with that name as one list.

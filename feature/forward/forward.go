@@ -12,7 +12,8 @@
 // that the peer wrote: as long as an address is itself a trusted proxy's, the one before it is believed, too.
 // The first that is not is the client, and what stands before it, which anybody could have sent, is cut off.
 // So a server that takes the first address of the list, as most do, takes the right one. Something that is no
-// address ends the walk: the client then is the last proxy that could be believed.
+// address ends the walk: a trusted proxy says that another is the client, but not who. Such a client has no address,
+// so that no list that allows addresses holds it, least of all one of the proxies'; the next hop is told "unknown".
 //
 // Where both families of fields come in, X-Forwarded-For counts and Forwarded is dropped: a proxy that knows
 // of one family only lets its clients write the other.

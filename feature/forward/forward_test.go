@@ -84,12 +84,13 @@ func TestBelieveAndWrite(t *testing.T) {
 			in: []string{
 				"X-Forwarded-For: 10.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.test", "X-Forwarded-Prefix: /x", "x-real-ip: 1.1.1.1",
 				"X-Forwarded-Port: 1", "X-Forwarded-User: root", "X_Forwarded_For: 1.1.1.1", "X_REAL_IP: 1.1.1.1", "Forwarded: for=1.1.1.1", "X-Forward: kept",
+				"proxy: http://evil.test", "Transfer_Encoding: chunked", "content_length: 5", "HOST_: evil.test", "Proxy_Authorization: x", "My_Host: kept",
 			},
-			want: []string{"X-Forward: kept", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
+			want: []string{"My_Host: kept", "X-Forward: kept", "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
 		},
 		{
 			name: "a trusted proxy is believed", peer: "10.0.0.1", client: "192.0.2.7", scheme: "https",
-			in:   []string{"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: www.test", "X-Forwarded-Prefix: /app", "X-Forwarded-Port: 8443", "X-Real-IP: 9.9.9.9"},
+			in:   []string{"X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https", "X-Forwarded-Host: www.test", "X-Forwarded-Prefix: /app", "X-Forwarded-Port: 8443", "X-Real-IP: 9.9.9.9", "X_Forwarded_For: 8.8.8.8"},
 			want: []string{"X-Forwarded-For: 192.0.2.7, 10.0.0.1", "X-Forwarded-Host: www.test", "X-Forwarded-Port: 8443", "X-Forwarded-Prefix: /app", "X-Forwarded-Proto: https", "X-Real-IP: 192.0.2.7"},
 		},
 		{
@@ -103,14 +104,37 @@ func TestBelieveAndWrite(t *testing.T) {
 			want: []string{"X-Forwarded-For: 10.0.0.9,10.0.0.2, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
 		},
 		{
-			name: "what is no address ends the walk", peer: "10.0.0.1", client: "10.0.0.2", note: noteFor,
-			in:   []string{"X-Forwarded-For: 192.0.2.7, bogus, 10.0.0.2"},
-			want: []string{"X-Forwarded-For: 10.0.0.2, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
+			name: "what no server is to see from a trusted proxy either", peer: "10.0.0.1", client: "10.0.0.1",
+			in:   []string{"Proxy: http://evil.test", "Transfer_Encoding: chunked", "Keep_Alive: x"},
+			want: []string{"X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
 		},
 		{
-			name: "nothing but nonsense", peer: "10.0.0.1", client: "10.0.0.1", note: noteHost,
-			in:   []string{"X-Forwarded-For: <script>", "X-Forwarded-Proto: gopher", "X-Forwarded-Host: a b", "X-Forwarded-Prefix: //evil", "X-Forwarded-Port: 99999"},
+			name: "what is no address ends the walk", peer: "10.0.0.1", note: noteFor, scheme: "https",
+			in:   []string{"X-Forwarded-For: 192.0.2.7, bogus, 10.0.0.2", "X-Forwarded-Proto: https, http", "X-Real-IP: 10.0.0.2"},
+			want: []string{"X-Forwarded-For: unknown, 10.0.0.2, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: https"},
+		},
+		{
+			name: "a client that the proxy does not know", peer: "10.0.0.1", note: noteFor, mode: Both,
+			in: []string{"X-Forwarded-For: unknown"},
+			want: []string{
+				"Forwarded: for=unknown;host=shop.test;proto=http, for=10.0.0.1;host=shop.test;proto=http",
+				"X-Forwarded-For: unknown, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http",
+			},
+		},
+		{
+			name: "an address of one link", peer: "10.0.0.1", note: noteFor,
+			in:   []string{"X-Forwarded-For: 10.0.0.9%eth0"},
+			want: []string{"X-Forwarded-For: unknown, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
+		},
+		{
+			name: "a list of nothing", peer: "10.0.0.1", client: "10.0.0.1",
+			in:   []string{"X-Forwarded-For: , "},
 			want: []string{"X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
+		},
+		{
+			name: "nothing but nonsense", peer: "10.0.0.1", note: noteFor,
+			in:   []string{"X-Forwarded-For: <script>", "X-Forwarded-Proto: gopher", "X-Forwarded-Host: a b", "X-Forwarded-Prefix: //evil", "X-Forwarded-Port: 99999"},
+			want: []string{"X-Forwarded-For: unknown, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: http"},
 		},
 		{
 			name: "a port and IPv6 in its long form", peer: "fd00::1", client: "2001:db8::1",
@@ -155,9 +179,24 @@ func TestBelieveAndWrite(t *testing.T) {
 			in: []string{"X-Forwarded-For: 1.1.1.1"},
 		},
 		{
-			name: "a hidden client", peer: "10.0.0.1", client: "10.0.0.1", mode: RFC7239, scheme: "https",
+			name: "a hidden client", peer: "10.0.0.1", mode: RFC7239, scheme: "https", note: noteHidden,
 			in:   []string{"Forwarded: for=1.1.1.1, for=_hidden;proto=https"},
 			want: []string{"Forwarded: for=_hidden;proto=https, for=10.0.0.1;host=shop.test;proto=http"},
+		},
+		{
+			name: "a hidden client behind two proxies", peer: "10.0.0.1", scheme: "https", note: noteHidden,
+			in:   []string{"Forwarded: for=1.1.1.1, for=unknown;proto=https, for=10.0.0.2"},
+			want: []string{"X-Forwarded-For: unknown, 10.0.0.1", "X-Forwarded-Host: shop.test", "X-Forwarded-Proto: https"},
+		},
+		{
+			name: "a malformed element", peer: "10.0.0.1", mode: RFC7239, note: noteForwarded,
+			in:   []string{"Forwarded: for=1.1.1.1, for=, for=10.0.0.2"},
+			want: []string{"Forwarded: for=unknown, for=10.0.0.2, for=10.0.0.1;host=shop.test;proto=http"},
+		},
+		{
+			name: "a proxy that says nothing of the client", peer: "10.0.0.1", client: "10.0.0.1", mode: RFC7239, scheme: "https",
+			in:   []string{"Forwarded: for=1.1.1.1, proto=https"},
+			want: []string{"Forwarded: proto=https, for=10.0.0.1;host=shop.test;proto=http"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,7 +208,8 @@ func TestBelieveAndWrite(t *testing.T) {
 			if !slices.Equal(s.fields, tt.want) {
 				t.Errorf("the server got\n%s\nwant\n%s", strings.Join(s.fields, "\n"), strings.Join(tt.want, "\n"))
 			}
-			if x.ClientIP != tt.client || x.Client != netip.MustParseAddr(tt.client) {
+			client, _ := netip.ParseAddr(tt.client) // "": unknown
+			if x.ClientIP != tt.client || x.Client != client {
 				t.Errorf("client %s (%v), want %s", x.ClientIP, x.Client, tt.client)
 			}
 			if want := tt.scheme; x.Request.Scheme != want && (want != "" || x.Request.Scheme != "http") {

@@ -19,7 +19,7 @@ func (b *believer) believeForwarded(x *weir.Exchange) {
 	list, _ := joined(&x.Request.Header, weir.FieldForwarded)
 	x.Request.Header.DelKnown(weir.FieldForwarded)
 	var believed element
-	from, taken := len(list), 0
+	from, prefix := len(list), ""
 	for end := len(list); end >= 0; {
 		comma := lastComma(list[:end])
 		at, text := trimAt(list, comma+1, end)
@@ -29,29 +29,30 @@ func (b *believer) believeForwarded(x *weir.Exchange) {
 		}
 		e, ok := parseElement(text)
 		if !ok {
-			x.Note = noteForwarded
-			break
-		}
-		if taken == 0 {
-			believed = e // its protocol and host count even where it hides the client
-		}
-		addr, ok := parseNode(e.node)
-		if !ok || !bracketed(e.node, addr) { // "unknown" and hidden names are no addresses
-			if taken == 0 {
-				from = at
-			}
+			forgetClient(x, noteForwarded)
+			prefix = "for=unknown"
 			break
 		}
 		believed, from = e, at
-		taken++
+		if e.node == "" { // it says nothing of the client
+			break
+		}
+		addr, ok := parseNode(e.node)
+		if !ok || !bracketed(e.node, addr) { // "unknown" and hidden names are no addresses
+			forgetClient(x, noteHidden)
+			break
+		}
 		b.setClient(x, addr, e.node)
 		if !b.trusted(addr) {
 			break
 		}
 	}
 	b.takeElement(x, believed)
-	if from < len(list) {
-		x.Request.Header.AddKnown(weir.FieldForwarded, list[from:])
+	switch rest := list[from:]; {
+	case prefix != "":
+		x.Request.Header.AddKnown(weir.FieldForwarded, behind(prefix, rest))
+	case rest != "":
+		x.Request.Header.AddKnown(weir.FieldForwarded, rest)
 	}
 }
 

@@ -11,13 +11,14 @@ import (
 type walk struct {
 	client    netip.Addr // the last address that is believed
 	text      string     // as it stands in the list
-	from      int        // where it begins in the list
-	taken     int        // how many addresses are believed; 0: none, and the fields above mean nothing
-	malformed bool       // something that is no address ended the walk
+	from      int        // where it begins in the list; without any, the list's end
+	taken     int        // how many addresses are believed; 0: none, and client and text mean nothing
+	malformed bool       // something that is no address ended the walk, so that the client is not known
 }
 
 // walk reads a list of X-Forwarded-For, whose last address a trusted peer has written.
 func (b *believer) walk(list string) (w walk) {
+	w.from = len(list)
 	for end := len(list); end >= 0; {
 		comma := strings.LastIndexByte(list[:end], ',')
 		from, text := trimAt(list, comma+1, end)

@@ -134,8 +134,8 @@ func way(x *weir.Exchange) string {
 	switch {
 	case x.ClientIP == x.Conn.RemoteIP, x.Conn.RemoteIP == "":
 		return x.ClientIP
-	case x.ClientIP == "":
-		return x.Conn.RemoteIP
+	case x.ClientIP == "": // a trusted proxy does not tell
+		return "unknown, " + x.Conn.RemoteIP
 	}
 	return x.ClientIP + ", " + x.Conn.RemoteIP
 }
