@@ -12,6 +12,8 @@ import (
 type edits struct {
 	remove             names
 	set, add, defaults []setting
+	request            bool
+	twins              twins // of a request: what goes with what is removed and set
 }
 
 // A setting is one name and its value.
@@ -46,6 +48,15 @@ func newEdits(f Fields, params []string, others map[weir.FieldID]string) (*edits
 	return &e, nil
 }
 
+// newRequestEdits returns edits that look at the twins of names as well.
+func newRequestEdits(f Fields, params []string) (*edits, error) {
+	e, err := newEdits(f, params, requestFields)
+	if e != nil {
+		e.request, e.twins = true, newTwins(f)
+	}
+	return e, err
+}
+
 func newSetting(p Pair, params []string, others map[weir.FieldID]string) (setting, error) {
 	if err := checkName(p.Name, others); err != nil {
 		return setting{}, err
@@ -78,6 +89,9 @@ func (e *edits) apply(h *weir.Header, x *weir.Exchange) {
 	if !e.remove.empty() {
 		h.DelFunc(e.remove.match)
 	}
+	if len(e.twins.names)+len(e.twins.prefixes) > 0 {
+		e.twins.removeFrom(h)
+	}
 	for i := range e.set {
 		if s := &e.set[i]; s.id != weir.FieldOther {
 			setKnown(h, s.id, s.text(x))
@@ -89,7 +103,7 @@ func (e *edits) apply(h *weir.Header, x *weir.Exchange) {
 		e.add[i].addTo(h, x)
 	}
 	for i := range e.defaults {
-		if s := &e.defaults[i]; !s.in(h) {
+		if s := &e.defaults[i]; !s.in(h) && !(e.request && hasTwin(h, s.name)) {
 			s.addTo(h, x)
 		}
 	}

@@ -3,6 +3,9 @@
 // Values are templates. A value that comes out empty is not sent: a field that is set to it is removed. Of an
 // answer's fields those of weir's own answers to failures are changed as well, if the failure happened behind
 // this feature: a browser is to see the CORS fields of a 502, too.
+//
+// In requests, what is removed, set or looked for under a name with "-" is so under the same name with "_" in its
+// places: many servers take X_User and X-User for one field, and would believe a client's X_User.
 package header
 
 import (
@@ -50,7 +53,7 @@ type transform struct {
 func New(cfg Config) (weir.Middleware, error) {
 	var t transform
 	var err error
-	if t.request, err = newEdits(cfg.Request, cfg.Params, requestFields); err != nil {
+	if t.request, err = newRequestEdits(cfg.Request, cfg.Params); err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
 	if t.query, err = newQueryEdits(cfg.Query, cfg.Params); err != nil {

@@ -95,6 +95,54 @@ func TestFields(t *testing.T) {
 	}
 }
 
+// TestTwins: a request's X_User is one with X-User for servers by way of CGI, so that nobody may send it past a rule
+// for the other. Answers have no such twins.
+func TestTwins(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   Fields
+		in   []string
+		want []string
+	}{
+		{"set", Fields{Set: []Pair{{"X-User", "none"}}}, []string{"X_User: admin", "X-User: me", "x_USER: root"}, []string{"X-User: none"}},
+		{"set to nothing", Fields{Set: []Pair{{"X-User", ""}}}, []string{"X_User: admin"}, nil},
+		{"any of several", Fields{Set: []Pair{{"X-Auth-User", "none"}}}, []string{"X-Auth_User: a", "X_Auth-User: b", "X_Auth_User: c", "XAuth_User: d"}, []string{"XAuth_User: d", "X-Auth-User: none"}},
+		{"set a known one", Fields{Set: []Pair{{"Content-Type", "a/b"}}}, []string{"Content_Type: c/d"}, []string{"Content-Type: a/b"}},
+		{"set one with an underscore", Fields{Set: []Pair{{"X_User", "none"}}}, []string{"X-User: admin"}, []string{"X_User: none"}},
+		{"set both", Fields{Set: []Pair{{"X-User", "a"}, {"X_User", "b"}}}, []string{"X_User: admin"}, []string{"X-User: a", "X_User: b"}},
+		{"a known one is nobody's twin", Fields{Set: []Pair{{"Content_Type", "a/b"}}}, []string{"Content-Type: c/d"}, []string{"Content-Type: c/d", "Content_Type: a/b"}},
+		{"remove", Fields{Remove: []string{"X-Secret", "Cookie"}}, []string{"X_Secret: 1", "X_Secrets: 2", "X-Secret: 3"}, []string{"X_Secrets: 2"}},
+		{"remove by beginning", Fields{Remove: []string{"X-Debug-*"}}, []string{"X_Debug_A: 1", "x-debug_b: 2", "X_Debug: 3"}, []string{"X_Debug: 3"}},
+		{"default", Fields{Default: []Pair{{"X-User", "none"}, {"Plain", "p"}}}, []string{"X_User: admin"}, []string{"X_User: admin", "Plain: p"}},
+		{"add", Fields{Add: []Pair{{"X-User", "a"}}}, []string{"X_User: b"}, []string{"X_User: b", "X-User: a"}},
+	} {
+		mw, err := New(Config{Request: tt.do})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := exchange()
+		fill(&x.Request.Header, tt.in...)
+		if err := mw(weir.HandlerFunc(func(*weir.Exchange) error { return nil })).ServeExchange(x); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := fields(&x.Request.Header), strings.Join(tt.want, "\n"); got != want {
+			t.Errorf("%s: the server got\n%s\nwant\n%s", tt.name, got, want)
+		}
+	}
+	mw, err := New(Config{Response: Fields{Set: []Pair{{"X-User", "a"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := exchange()
+	fill(&x.Response.Header, "X_User: b")
+	if err := mw(weir.HandlerFunc(func(*weir.Exchange) error { return nil })).ServeExchange(x); err != nil {
+		t.Fatal(err)
+	}
+	if got := fields(&x.Response.Header); got != "X_User: b\nX-User: a" {
+		t.Errorf("the client got\n%s", got)
+	}
+}
+
 func TestQuery(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -201,6 +249,7 @@ func TestAllocations(t *testing.T) {
 		x.Reset(conn)
 		x.Request.Query = "a=1&b=2"
 		x.Request.Header.Add("X-Debug-A", "1")
+		x.Request.Header.Add("X_Client", "forged")
 		x.Request.Header.Add("Accept", "text/html")
 		if err := h.ServeExchange(x); err != nil {
 			t.Fatal(err)
