@@ -17,7 +17,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		Short: "Find every error in a configuration, and run its tests",
 		Long: `Reads a configuration and all that it includes, and reports every error and warning at
 once: what cannot be read, what is not known, routes that match alike or can never
-match, and expect blocks that do not hold. Nothing is started, no address is
+match, what is not used or has no effect, and expect blocks that do not hold. Of a
+site with an error the rest is looked at, too. Nothing is started, no address is
 opened, no name is looked up.
 
 Exit code 1 where there is an error; warnings alone are 0.`,
