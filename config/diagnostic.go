@@ -72,15 +72,34 @@ func (d Diagnostics) Error() string {
 	return ""
 }
 
+// maxWritten is how many errors, and how many other diagnostics, are written.
+const maxWritten = 100
+
 // Write writes them as a compiler does: place, severity and summary, the line with a mark below, what
-// is allowed, and what may have been meant. Colours are for terminals.
+// is allowed, and what may have been meant. Of errors the first hundred are written and the others
+// counted; so are warnings and notes. Colours are for terminals.
 func (d Diagnostics) Write(w io.Writer, color bool) error {
 	var b strings.Builder
+	errs, others := 0, 0
 	for i := range d {
-		d[i].write(&b, paint(color))
+		n := &others
+		if d[i].Severity == Error {
+			n = &errs
+		}
+		if *n++; *n <= maxWritten {
+			d[i].write(&b, paint(color))
+		}
 	}
+	writeMore(&b, errs-maxWritten, "more errors")
+	writeMore(&b, others-maxWritten, "more warnings and notes")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeMore(b *strings.Builder, n int, what string) {
+	if n > 0 {
+		fmt.Fprintf(b, "and %d %s\n", n, what)
+	}
 }
 
 // A paint says whether there are colours.

@@ -2,28 +2,135 @@ package config
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
+
+// quotedLines are the lines of a text as they are quoted.
+func quotedLines(name, text string) string {
+	q := newQuoter()
+	q.sources[name] = []byte(text)
+	t := q.file(name)
+	var out []string
+	for i := range t.starts {
+		line, _ := t.show(i+1, t.starts[i])
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestQuotedLines(t *testing.T) {
+	for text, want := range map[string]string{
+		`secret = "abc"`:                                 `secret = "***"`,
+		`  client_secret="a\"b" # c`:                     `  client_secret="***" # c`,
+		`secret = "abc`:                                  `secret = "***`,
+		`set = { "Authorization" = "Bearer x", a = "b"}`: `set = { "Authorization" = "***", a = "b"}`,
+		`"Cookie" = "a=b"`:                               `"Cookie" = "***"`,
+		`token = "${env("X")}y"`:                         `token = "***"`,
+		`token = env("X")`:                               `token = env("X")`,
+		`token = env("X", "abc")`:                        `token = env("X", "***")`,
+		`token = abc`:                                    `token = ***`,
+		`private = true`:                                 `private = true`,
+		`"X-API-Key" = "k"`:                              `"X-API-Key" = "***"`,
+		`proxies = ["socks5://user:secret@10.9.0.1:1"]`:  `proxies = ["socks5://***@10.9.0.1:1"]`,
+		`server "http://user:hunterA@127.0.0.1:1" {}`:    `server "http://***@127.0.0.1:1" {}`,
+		`server "user:hunt@erA@127.0.0.1:1" {}`:          `server "***@127.0.0.1:1" {}`,
+		`sticky { cookie = "weir" }`:                     `sticky { cookie = "weir" }`,
+		`cookie = { "session" = "hunterI", b = "x" }`:    `cookie = { "session" = "***", b = "***" }`,
+		"cookie = {\n \"a\" = \"hunterI\"\n}\na = \"b\"": "cookie = {\n \"a\" = \"***\"\n}\na = \"b\"",
+		"tokens = [\n \"hunter\",\n]\na = \"b\"":         "tokens = [\n \"***\",\n]\na = \"b\"",
+		"secret = <<EOT\nhunter\n  more\nEOT\na = \"b\"": "secret = <<EOT\n***\n***\nEOT\na = \"b\"",
+		"# secret = {\na = \"b\"":                        "# secret = {\na = \"b\"",
+		"# 5\" secret\nsecret = \"b\" // \"c":            "# 5\" secret\nsecret = \"***\" // \"c",
+		`redirect "/a" { to = "https://a.example/@b" }`:  `redirect "/a" { to = "https://a.example/@b" }`,
+		`upstream "token-service" { a = "b" }`:           `upstream "token-service" { a = "b" }`,
+		`secret = "$${" + "x", a = "b"`:                  `secret = "***" + "***", a = "b"`,
+	} {
+		if got := quotedLines("weir.hcl", text); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"password": "abc", "user": "x"}`:              `{"password": "***", "user": "x"}`,
+		"{\"password\":\n\"abc\",\n\"user\": \"x\"}":    "{\"password\":\n\"***\",\n\"user\": \"x\"}",
+		`{"upstream": {"tokens": {"server": "a"}}}`:     `{"upstream": {"tokens": {"server": "a"}}}`,
+		`{"cookie": {"session": "hunterI"}, "a": "${"}`: `{"cookie": {"session": "***"}, "a": "${"}`,
+	} {
+		if got := quotedLines("weir.json", text); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
 
 func TestRedact(t *testing.T) {
 	q := newQuoter()
 	for text, want := range map[string]string{
-		`secret = "abc"`:                                 `secret = "***"`,
-		`  client_secret="a\"b" # c`:                     `  client_secret="***" # c`,
-		`"password": "abc", "user": "x"`:                 `"password": "***", "user": "x"`,
-		`secret = "abc`:                                  `secret = "***"`,
-		`set = { "Authorization" = "Bearer x", a = "b"}`: `set = { "Authorization" = "***", a = "b"}`,
-		`"Cookie" = "a=b"`:                               `"Cookie" = "***"`,
-		`token = "${env("X")}y"`:                         `token = "***"`,
-		`"X-API-Key" = "k"`:                              `"X-API-Key" = "***"`,
-		`proxies = ["socks5://user:secret@10.9.0.1:1"]`:  `proxies = ["socks5://***@10.9.0.1:1"]`,
-		`sticky { cookie = "weir" }`:                     `sticky { cookie = "weir" }`,
-		`redirect "/a" { to = "https://a.example/@b" }`:  `redirect "/a" { to = "https://a.example/@b" }`,
+		`request: set "Authorization" = "abc" is odd`:           `request: set "Authorization" = "***" is odd`,
+		`set "X-Token": the value (not shown) is no "a"`:        `set "X-Token": the value (not shown) is no "a"`,
+		`upstream "token": server "a" has no port`:              `upstream "token": server "a" has no port`,
+		`proxy: "http://u:p@127.0.0.1:80" has a user`:           `proxy: "http://***@127.0.0.1:80" has a user`,
+		`write "user:hunterA@127.0.0.1:1"`:                      `write "***@127.0.0.1:1"`,
+		`dial http://u:p@127.0.0.1:80: refused`:                 `dial http://***@127.0.0.1:80: refused`,
+		`the first one is at weir.hcl:3:4, the other "[::1]:8"`: `the first one is at weir.hcl:3:4, the other "[::1]:8"`,
 	} {
 		if got := q.redact(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
+	}
+}
+
+// Whatever is wrong with a secret, nothing tells it.
+func TestSecretsAreNotTold(t *testing.T) {
+	for _, part := range []string{
+		`upstream "u" { server "http://user:hunterA@127.0.0.1:1" {} }`,
+		`site "a.example" {
+  route "/" {
+    header = { "Authorization" = "~ (hunterH" }
+    cookie = { "session" = "~ [hunterI" }
+    respond {}
+  }
+}`,
+		`site "a.example" {
+  route "/" {
+    header = { "X-Api-Key" = "~ hunter\\hunter" }
+    cookie = { session = "~ a{1,hunter}{1001}" } # hunting
+    respond {}
+    request { set = { "Cookie" = "{hunter" } }
+  }
+}`,
+		`site "a.example" { cookie = { "session" = "hunterI" } }`,
+		"secret = <<EOT\nhunter ${oh}\nEOT\n",
+		`secret = "` + strings.Repeat("hunter ", 5000) + `${oh}"`,
+	} {
+		_, diags := Parse("weir.hcl", []byte("listener \"http\" { address = \":80\" }\n"+part+"\n"))
+		if out := said(t, diags); !diags.HasErrors() || strings.Contains(strings.ReplaceAll(out, "# hunting", ""), "hunt") {
+			t.Errorf("%.80s:\n%s", part, out)
+		}
+	}
+}
+
+// One line with thousands of errors costs little more than one with a few.
+func TestManyErrors(t *testing.T) {
+	const sites = 3000
+	var b strings.Builder
+	b.WriteString(`{"listener":{"http":{"address":":80"}},"site":{`)
+	for i := range sites {
+		fmt.Fprintf(&b, `"s%d.example":{"route":{"/*":{"proxi":"127.0.0.1:80","respond":{"status":200}}}},`, i)
+	}
+	b.WriteString(`"x":{}}}`)
+	begin := time.Now()
+	_, diags := Parse("weir.json", []byte(b.String()))
+	out := said(t, diags)
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("%v", took)
+	}
+	if n := len(diags.errors()); n < sites || !strings.Contains(out, fmt.Sprintf("\nand %d more errors\n", n-100)) {
+		t.Errorf("%d errors\n%s", n, out[max(len(out)-300, 0):])
+	}
+	if n := strings.Count(out, "error: "); n != 100 {
+		t.Errorf("%d are written", n)
 	}
 }
 

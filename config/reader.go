@@ -23,11 +23,8 @@ func (r *reader) report(at hcl.Range, summary, detail, hint string) {
 }
 
 func (r *reader) add(s Severity, at hcl.Range, summary, detail, hint string) {
-	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: r.hide(summary), Detail: r.hide(detail), Hint: r.hide(hint)}
-	if src, ok := r.sources[at.Filename]; ok && d.Pos.Line > 0 {
-		d.Line, d.Column = r.line(src, d.Pos.Line, d.Pos.Column)
-		d.Width = width(at, d.Line, d.Column)
-	}
+	d := Diagnostic{Severity: s, Pos: posOf(at), Width: 1, Summary: summary, Detail: detail, Hint: hint}
+	r.at(&d, at)
 	r.list = append(r.list, d)
 }
 
