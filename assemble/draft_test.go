@@ -3,6 +3,7 @@ package assemble
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,25 @@ func found(t *testing.T, text string) []string {
 		diags = c.Sorted(append(diags, Check(c)...))
 	}
 	var lines []string
+	for _, d := range diags {
+		lines = append(lines, strings.TrimPrefix(d.String(), file+":"))
+	}
+	for _, line := range served(file) {
+		if !slices.Contains(lines, line) {
+			t.Errorf("%s: what is served is said %q of, a draft is not:\n%s", text, line, strings.Join(lines, "\n"))
+		}
+	}
+	return lines
+}
+
+// served is what is said of a file where it is read to be served.
+func served(file string) (lines []string) {
+	c, diags := config.Load(file)
+	if c != nil {
+		g, more := dryEngine(c).build(c, nil)
+		g.discard()
+		diags = append(diags, more...)
+	}
 	for _, d := range diags {
 		lines = append(lines, strings.TrimPrefix(d.String(), file+":"))
 	}
