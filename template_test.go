@@ -345,3 +345,13 @@ func BenchmarkTemplate(b *testing.B) {
 		buf = tmpl.Append(buf[:0], x)
 	}
 }
+
+func TestTemplateErrorsAreToldAtOnce(t *testing.T) {
+	_, err := ParseTemplate("{hots} {id} {pth} {", "id")
+	want := `placeholder "{hots}" is not known, did you mean "{host}"?
+placeholder "{pth}" is not known, did you mean "{path}"?
+placeholder "{" has no end (a brace itself is written "{{")`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
