@@ -198,13 +198,17 @@ func (t *quotable) show(n, at int) (string, int) {
 	return crop(shown, column, head, to < line.to)
 }
 
-// headWidth is how many characters of a line, from a column on, belong to the head of a block or to an attribute.
+// headWidth is how many characters of a line, from a column on, belong to a text, the head of a block or an attribute.
 func headWidth(line string, column int) int {
 	runes := []rune(line)
 	if column < 1 || column > len(runes) {
 		return 1
 	}
-	head, _, _ := strings.Cut(string(runes[column-1:]), " {")
+	rest := string(runes[column-1:])
+	if text := regexp.MustCompile(`^"(?:[^"\\]|\\.)*"`).FindString(rest); text != "" {
+		return utf8.RuneCountInString(text)
+	}
+	head, _, _ := strings.Cut(rest, " {")
 	return max(utf8.RuneCountInString(strings.TrimRight(head, " \t")), 1)
 }
 

@@ -153,6 +153,12 @@ func TestLogsAreOpenedAgain(t *testing.T) {
 	r := launch(t, nil, "run", "-c", file)
 	url := "http://" + address
 	r.answers(t, url+"/before")
+	for text, err := []byte(nil), error(nil); !strings.Contains(string(text), "/before"); { // lines are written after the answer
+		if text, err = os.ReadFile(access); err != nil {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
 	for _, name := range []string{access, events} {
 		if err := os.Rename(name, name+".old"); err != nil {
 			t.Fatal(err)
