@@ -199,7 +199,7 @@ func (s *sock) connected(deadline int64, watch func(Canceler)) error {
 			s.SetWriteDeadline(0)
 			return nil
 		}
-		if err := s.wr.wait(s.writeStop); err != nil {
+		if err := s.waitWrite(); err != nil {
 			return err
 		}
 	}

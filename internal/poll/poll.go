@@ -45,7 +45,8 @@ type Conn interface {
 	// SetReadDeadline makes waits for reading end with ErrTimeout at t, a value of clock.Now; 0: never.
 	// Deadlines are coarse: they may be late by up to Tick.
 	SetReadDeadline(t int64)
-	// SetWriteDeadline is the same for writing.
+	// SetWriteDeadline is the same for writing. It is for the one who writes: a write that waits already does not
+	// notice it.
 	SetWriteDeadline(t int64)
 
 	// OnHangup arranges for c.Cancel to be called when the peer closes, half-closes or resets; at once

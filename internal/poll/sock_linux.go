@@ -151,7 +151,7 @@ func (s *sock) Write(p []byte) (int, error) {
 		case e == 0:
 			sent += n
 		case e == syscall.EAGAIN:
-			if err := s.wr.wait(s.writeStop); err != nil {
+			if err := s.waitWrite(); err != nil {
 				return sent, err
 			}
 		case e != syscall.EINTR:
@@ -174,7 +174,7 @@ func (s *sock) WriteBuffers(head, body, tail []byte) error {
 			body, n = skip(body, n)
 			tail, _ = skip(tail, n)
 		case e == syscall.EAGAIN:
-			if err := s.wr.wait(s.writeStop); err != nil {
+			if err := s.waitWrite(); err != nil {
 				return err
 			}
 		case e != syscall.EINTR:
@@ -217,14 +217,25 @@ func (s *sock) Silent() bool {
 	return e == syscall.EAGAIN
 }
 
-func (s *sock) SetReadDeadline(t int64)  { s.setDeadline(&s.readBy, t) }
-func (s *sock) SetWriteDeadline(t int64) { s.setDeadline(&s.writeBy, t) }
-
-func (s *sock) setDeadline(by *atomic.Int64, t int64) {
-	if by.Load() == t {
+func (s *sock) SetReadDeadline(t int64) {
+	if s.readBy.Load() == t {
 		return
 	}
-	by.Store(t)
+	s.readBy.Store(t)
+	s.arm(t)
+}
+
+// SetWriteDeadline leaves the wheel alone: most writes never wait.
+func (s *sock) SetWriteDeadline(t int64) { s.writeBy.Store(t) }
+
+// waitWrite waits for room.
+func (s *sock) waitWrite() error {
+	s.arm(s.writeBy.Load())
+	return s.wr.wait(s.writeStop)
+}
+
+// arm has the wheel look at s when t has come; 0: never.
+func (s *sock) arm(t int64) {
 	if t == 0 {
 		return
 	}

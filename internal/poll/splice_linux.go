@@ -184,7 +184,7 @@ func (s *sock) drain(p *pipe, n int, pace *pacer) error {
 			pace.progress(m)
 		case e == syscall.EAGAIN:
 			pace.wait(s.SetWriteDeadline)
-			if err := s.wr.wait(s.writeStop); err != nil {
+			if err := s.waitWrite(); err != nil {
 				return err
 			}
 		case e != syscall.EINTR:

@@ -17,6 +17,7 @@ type conn struct {
 	done  func()
 
 	prev, next *conn // of srv.conns
+	timed      bool  // it has slept, with a read deadline
 
 	partial   []byte      // a head that has begun and not ended while the connection sleeps
 	headBegan int64       // when it began
@@ -67,14 +68,6 @@ func (c *conn) reclaim(fresh bool) bool {
 func (c *conn) touch() {
 	if c.fresh.Load() {
 		c.fresh.Store(false)
-	}
-}
-
-// wait gives the connection back to the poller until there is input, or serves it when there is some
-// already.
-func (c *conn) wait() {
-	if !c.Idle(c) {
-		c.Start(c)
 	}
 }
 

@@ -78,8 +78,7 @@ func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
 	s.conns = c
 	s.mu.Unlock()
 	pc.OnHangup(c)
-	pc.SetReadDeadline(facts.Opened + int64(s.config.Load().Timeouts.Idle))
-	c.wait()
+	c.Start(c) // the request is here already, mostly
 }
 
 // Open returns the number of connections.

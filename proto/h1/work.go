@@ -122,12 +122,17 @@ func (w *work) sleep(first bool) error {
 	if n := w.buffered(); n > 0 {
 		c.partial = append([]byte(nil), w.in[w.r:w.w]...)
 		c.headBegan = w.headBegan
+		c.timed = true
 		c.SetReadDeadline(w.headBegan + int64(t.Header))
 	} else {
 		if c.srv.draining.Load() && !c.fresh.Load() {
 			return io.EOF
 		}
-		if !first { // else only empty lines have come, and do not count
+		switch {
+		case !c.timed:
+			c.timed = true
+			c.SetReadDeadline(c.facts.Opened + int64(t.Idle))
+		case !first: // else only empty lines have come, and do not count
 			c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
 		}
 	}
