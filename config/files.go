@@ -13,8 +13,9 @@ import (
 
 // What includes may take.
 const (
-	maxIncludes = 10_000  // files
-	maxVisited  = 100_000 // names that one pattern is compared with
+	maxIncludes = 10_000   // files
+	maxTotal    = 64 << 20 // bytes of all of them
+	maxVisited  = 100_000  // names that one pattern is compared with
 )
 
 var (

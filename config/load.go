@@ -91,6 +91,7 @@ type loader struct {
 	root   *node
 
 	included  int // files
+	size      int // of these, in bytes
 	policies  map[string]*node
 	addresses map[string]bool // for which there is an anonymous upstream
 	withID    map[string]bool // files of error pages that hold {request.id}
@@ -256,6 +257,12 @@ func (l *loader) includeFile(name string, at hcl.Range) {
 		return
 	}
 	src, err := readIncluded(name)
+	if l.size += len(src); l.size > maxTotal {
+		if l.size-len(src) <= maxTotal {
+			l.report(at, fmt.Sprintf("include: %s is where all files together are larger than %d MiB", quote(name), maxTotal>>20), "", "")
+		}
+		return
+	}
 	if err != nil {
 		l.report(at, "include: "+quote(name)+" "+reason(err), "names are relative to the folder of the file they are written in", "")
 	}

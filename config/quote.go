@@ -66,7 +66,7 @@ func (q *quoter) file(name string) *quotable {
 	}
 	q.quotable[name] = t
 	for _, s := range t.secrets {
-		const short = 5 // it is too likely a word of ours
+		const short = 8 // it is too likely a word of ours
 		if len(q.inFiles) == maxHidden {
 			break
 		}

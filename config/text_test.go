@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
 )
 
 // only parses a text that is refused as a whole, for one reason.
@@ -101,6 +103,30 @@ func TestIncludeTooLarge(t *testing.T) {
 	_, diags := Parse(filepath.Join(dir, "weir.hcl"), []byte(`include = ["a.hcl"]`+"\n"))
 	if !strings.Contains(said(t, diags), "is larger than the 16 MiB") {
 		t.Error(said(t, diags))
+	}
+}
+
+// However many files there are, what is read of them has an end.
+func TestIncludesEnd(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 6 {
+		if err := os.WriteFile(filepath.Join(dir, string(rune('a'+i))+".hcl"), bytes.Repeat([]byte("#"+strings.Repeat(" ", 1<<20)+"\n"), 15), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, diags := Parse(filepath.Join(dir, "weir.hcl"), []byte("include = [\"*.hcl\"]\nlistener \"http\" { address = \":80\" }\n"))
+	if out := said(t, diags); len(diags.errors()) != 1 || !strings.Contains(out, `e.hcl" is where all files together are larger than 64 MiB`) {
+		t.Error(out)
+	}
+	if len(c.Files) != 5 {
+		t.Errorf("%d files are read", len(c.Files))
+	}
+	l := newLoader()
+	for range maxIncludes + 5 {
+		l.includeFile("/nowhere", hcl.Range{})
+	}
+	if last := l.list[len(l.list)-1].Summary; len(l.list) != maxIncludes+1 || last != "include: more than 10000 files are included" {
+		t.Errorf("%d diagnostics, the last one %q", len(l.list), last)
 	}
 }
 
