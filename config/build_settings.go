@@ -243,8 +243,8 @@ func (l *loader) fieldNames(n *node) {
 		l.fieldName(n, "remove", strings.TrimSuffix(name, "*")+"x")
 	}
 	for _, attr := range []string{"set", "add", "default"} {
-		for _, f := range get[[]Field](n, attr) {
-			l.fieldName(n, attr, f.Name)
+		for _, name := range n.fieldNames(attr) {
+			l.fieldName(n, attr, name)
 		}
 	}
 }

@@ -23,13 +23,13 @@ func (l *loader) site(n *node) broken {
 	l.needs(n, "use", "policy", get[[]string](n, "use")...)
 	s.Settings = l.settings(ls)
 	s.On = l.on(n)
-	d := &draft{Draft: Draft{Hosts: s.Hosts}, vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors()}
+	d := &draft{Draft: Draft{Hosts: s.Hosts}, vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors() || l.usesBroken(n)}
 	for _, c := range n.blocks {
 		switch c.schema.name {
 		case "route", "redirect", "respond":
 			before := len(l.list)
 			r := l.route(ls, c)
-			r.Doubt = max(r.Doubt, doubt(c, l.list[before:]))
+			r.Doubt = max(r.Doubt, l.doubt(c, l.list[before:]))
 			s.Routes = append(s.Routes, r)
 		case "expect":
 			before := len(l.list)
@@ -97,12 +97,20 @@ func (n *node) settingsBroken() bool {
 	})
 }
 
+// usesBroken reports whether settings come from a policy that has errors.
+func (l *loader) usesBroken(n *node) bool {
+	return slices.ContainsFunc(get[[]string](n, "use"), func(name string) bool {
+		sym := l.symbols.find("policy", name)
+		return sym != nil && sym.broken
+	})
+}
+
 // doubt says what can't be known of a route, of which list was said beyond what is wrong with its text.
-func doubt(n *node, list Diagnostics) Doubt {
+func (l *loader) doubt(n *node, list Diagnostics) Doubt {
 	switch {
 	case n.vague:
 		return DoubtfulMatch
-	case n.broken || list.HasErrors():
+	case n.broken || list.HasErrors() || l.usesBroken(n):
 		return DoubtfulDeed
 	}
 	return NoDoubt
@@ -320,8 +328,8 @@ func mirrorOf(n *node, upstream string) *Mirror {
 }
 
 func (l *loader) respond(n *node) *Respond {
-	for _, f := range get[[]Field](n, "headers") {
-		l.fieldName(n, "headers", f.Name)
+	for _, name := range n.fieldNames("headers") {
+		l.fieldName(n, "headers", name)
 	}
 	return &Respond{
 		Status:  get[int](n, "status"),

@@ -179,8 +179,8 @@ func (l *loader) health(n *node, u *Upstream) {
 		Rise:     get[int](c, "rise"),
 		Fall:     get[int](c, "fall"),
 	}
-	for _, f := range u.Health.Headers {
-		l.fieldName(c, "headers", f.Name)
+	for _, name := range c.fieldNames("headers") {
+		l.fieldName(c, "headers", name)
 	}
 	if !strings.HasPrefix(u.Health.Path, "/") {
 		l.report(c.at("path"), in(c, "path: "+quote(u.Health.Path)+" does not begin with a slash"), "", "did you mean "+quote("/"+u.Health.Path)+"?")

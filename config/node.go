@@ -20,8 +20,15 @@ type node struct {
 	tried  map[string]bool // attributes that are written, right or wrong
 	blocks []*node
 	index  map[[2]string]*node // of blocks by name and label
+	spoilt map[string]spoilt   // attributes in whose values something is wrong
 	broken bool                // something in it was wrong
 	vague  bool                // there may be more in it than could be read: blocks, of routes also conditions
+}
+
+// A spoilt is what could be read of an attribute.
+type spoilt struct {
+	list []Field
+	at   hcl.Range
 }
 
 // A setting is the value of one attribute that is written.
@@ -55,6 +62,19 @@ func defaultOf(a *attr) any {
 	return v
 }
 
+// fieldNames are the names in an attribute, also where some of the values are wrong.
+func (n *node) fieldNames(name string) []string {
+	list := n.spoilt[name].list
+	if n.has(name) {
+		list = get[[]Field](n, name)
+	}
+	var out []string
+	for _, f := range list {
+		out = append(out, f.Name)
+	}
+	return out
+}
+
 func (n *node) has(name string) bool {
 	if n == nil {
 		return false
@@ -66,6 +86,9 @@ func (n *node) has(name string) bool {
 // at is where an attribute's value is written; where it is not, where the block begins.
 func (n *node) at(name string) hcl.Range {
 	if s, ok := n.attrs[name]; ok {
+		return s.at
+	}
+	if s, ok := n.spoilt[name]; ok {
 		return s.at
 	}
 	return n.head

@@ -98,12 +98,23 @@ func (r *reader) readItem(n *node, it item) {
 		r.report(it.at, in(n, it.name+" is an attribute, not a block"), "", "write "+it.name+" = ...")
 	case it.expr != nil:
 		n.tried[a.name] = true
-		if v, ok := r.evaluate(n, a, it.expr); ok {
+		v, ok := r.evaluate(n, a, it.expr)
+		if ok {
 			n.attrs[a.name] = setting{v, it.expr.Range()}
+		} else if list, some := v.([]Field); some {
+			n.spoil(a.name, list, it.expr.Range())
 		}
 	default:
 		r.readBlock(n, c, it)
 	}
+}
+
+// spoil keeps what could be read of an attribute.
+func (n *node) spoil(name string, list []Field, at hcl.Range) {
+	if n.spoilt == nil {
+		n.spoilt = map[string]spoilt{}
+	}
+	n.spoilt[name] = spoilt{list, at}
 }
 
 // isCondition reports whether a name may say which requests a route is for.
