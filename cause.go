@@ -29,6 +29,7 @@ const (
 
 	CauseNoSite
 	CauseNoRoute
+	CauseSiteBroken
 	CauseDenied
 	CauseLoop
 	CauseFixed
@@ -88,6 +89,7 @@ var causes = [causeCount]causeInfo{
 
 	CauseNoSite:     {"route.no_site", SideClient, 404, "no site of the listener has that host", "add the host to a site, or a site with hosts = [\"*\"]; `weir explain URL` tells the nearest one"},
 	CauseNoRoute:    {"route.no_route", SideClient, 404, "the site has no route for that request", "`weir explain URL` tells why each route lost"},
+	CauseSiteBroken: {"route.site_broken", SideWeir, 503, "the configuration of the site is broken, and there is no last good version of it", "`weir check` says what is wrong; /status has it, too"},
 	CauseDenied:     {"access.denied", SideClient, 403, "an address list refused the client", "see allow and deny of the site and route"},
 	CauseLoop:       {"route.loop", SideClient, 508, "the request has been through this weir before", "an upstream leads back to weir: mend its address"},
 	CauseFixed:      {"route.fixed", SideWeir, 500, "the route answers with a fixed failure", "it was configured so: see respond of the route"},

@@ -161,7 +161,31 @@ func TestBrokenSiteKeepsItsLastGoodVersion(t *testing.T) {
 func TestBrokenSiteStartsWithoutIt(t *testing.T) {
 	b := start(t, echo, strings.Replace(twoSites, `route "/hello"`, `rote "/hello"`, 1))
 	b.want("a.test", "/", 200, "GET a.test/")
-	b.want("b.test", "/hello", 404, "")
+	b.want("b.test", "/hello", 503, "")
+	e, err := b.Explain(Request{URL: "http://b.test/hello"})
+	if err != nil || e.Site != "b.test" || e.Answer == nil || e.Answer.Cause != "route.site_broken" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+}
+
+// The hosts of a broken site do not fall to one with a wildcard, which may let in whom the site would not.
+func TestBrokenSiteKeepsItsHosts(t *testing.T) {
+	b := start(t, echo, strings.Replace(twoSites, `route "/hello"`, `rote "/hello"`, 1)+`
+site "*" {
+  route "/*" {
+    respond {
+      body = "any"
+    }
+  }
+}
+site "c.test" {
+  hosts = ["c.test", "a.test"]
+  route "/*" { proxy = upstream.app }
+}
+`)
+	b.want("b.test", "/hello", 503, "")
+	b.want("a.test", "/x", 200, "GET a.test/x")
+	b.want("d.test", "/hello", 200, "any")
 }
 
 func TestBrokenFileChangesNothing(t *testing.T) {

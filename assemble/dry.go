@@ -10,6 +10,7 @@ import (
 
 	"weir"
 	"weir/config"
+	"weir/observe"
 	"weir/proto/h1"
 	"weir/server"
 )
@@ -197,9 +198,12 @@ func (c captor) RoundTrip(x *weir.Exchange) error {
 	return nil
 }
 
-// routeConfig returns what the configuration says of a route.
+// routeConfig returns what the configuration says of a route; nil for the one that a broken site has.
 func (g *generation) routeConfig(target *weir.Route) *config.Route {
 	for _, v := range g.sites {
+		if v.state == observe.SiteBroken {
+			continue
+		}
 		for i, r := range v.routes {
 			if r == target {
 				return v.Routes[i]

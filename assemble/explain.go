@@ -95,6 +95,13 @@ func (g *generation) explainChain(e *Engine, x *weir.Exchange, r *weir.Route, pa
 	x.Route = r
 	x.Params = append(x.Params[:0], params...)
 	rc := g.routeConfig(r)
+	if rc == nil {
+		if err := r.Handler.ServeExchange(x); err != nil {
+			x.Fail(err)
+		}
+		out.Answer = answer(x)
+		return nil
+	}
 	run, err := g.try(e, x, rc)
 	if err != nil {
 		return err

@@ -73,6 +73,7 @@ type builder struct {
 	access map[string]*observe.AccessLog // by name
 	failed map[string]error              // upstreams that could not be made
 	said   map[string]bool               // diagnostics by place and text
+	free   map[string]bool               // broken sites whose hosts are not kept for them
 }
 
 // build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
@@ -81,7 +82,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	b := &builder{
 		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}},
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
-		said: map[string]bool{},
+		said: map[string]bool{}, free: map[string]bool{},
 	}
 	b.openLogs()
 	b.chooseSites()
@@ -185,7 +186,26 @@ func (b *builder) siteSpecs(listeners []string) []route.Site {
 			b.breakSite(i, errs)
 		}
 	}
+	for _, v := range b.g.sites {
+		if v.state == observe.SiteBroken && !b.engine.draft && !b.free[v.Name] {
+			specs = append(specs, b.keepHosts(v))
+		}
+	}
 	return specs
+}
+
+// keepHosts makes a site that keeps the hosts of a broken one from those with wildcards, which may have other rules.
+func (b *builder) keepHosts(v *siteVersion) route.Site {
+	target := &weir.Route{
+		Site: v.Name, Name: "/*",
+		Handler: weir.HandlerFunc(func(*weir.Exchange) error { return weir.Refuse(weir.CauseSiteBroken, "route") }),
+		Meter:   b.engine.metrics.Route(v.Name, "/*", ""),
+		Log:     b.logs(nil),
+	}
+	v.routes = []*weir.Route{target}
+	return route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos, Routes: []route.Spec{
+		{Pattern: "/*", Target: target, Label: "none: the site is broken", Pos: v.Pos},
+	}}
 }
 
 // breakSite replaces the i-th site because of errs.
@@ -222,9 +242,15 @@ func (b *builder) blame(problems []route.Problem) bool {
 	}
 	wrong := map[string]config.Diagnostics{}
 	for _, p := range problems {
-		if p.Severity == route.Error {
-			wrong[p.Site] = append(wrong[p.Site], b.say(b.diagnosticOf(p)))
+		if p.Severity != route.Error {
+			continue
 		}
+		if v, _ := b.routeOf(p); v != nil && v.state == observe.SiteBroken {
+			b.free[v.Name] = true // its hosts are another site's, or no hosts
+			wrong[p.Site] = nil
+			continue
+		}
+		wrong[p.Site] = append(wrong[p.Site], b.say(b.diagnosticOf(p)))
 	}
 	for i, v := range b.g.sites {
 		if why := wrong[v.Name]; why != nil && v.state != observe.SiteBroken {
