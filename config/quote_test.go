@@ -23,30 +23,34 @@ func quotedLines(name, text string) string {
 
 func TestQuotedLines(t *testing.T) {
 	for text, want := range map[string]string{
-		`secret = "abc"`:                                 `secret = "***"`,
-		`  client_secret="a\"b" # c`:                     `  client_secret="***" # c`,
-		`secret = "abc`:                                  `secret = "***`,
-		`set = { "Authorization" = "Bearer x", a = "b"}`: `set = { "Authorization" = "***", a = "b"}`,
-		`"Cookie" = "a=b"`:                               `"Cookie" = "***"`,
-		`token = "${env("X")}y"`:                         `token = "***"`,
-		`token = env("X")`:                               `token = env("X")`,
-		`token = env("X", "abc")`:                        `token = env("X", "***")`,
-		`token = abc`:                                    `token = ***`,
-		`private = true`:                                 `private = true`,
-		`"X-API-Key" = "k"`:                              `"X-API-Key" = "***"`,
-		`proxies = ["socks5://user:secret@10.9.0.1:1"]`:  `proxies = ["socks5://***@10.9.0.1:1"]`,
-		`server "http://user:hunterA@127.0.0.1:1" {}`:    `server "http://***@127.0.0.1:1" {}`,
-		`server "user:hunt@erA@127.0.0.1:1" {}`:          `server "***@127.0.0.1:1" {}`,
-		`sticky { cookie = "weir" }`:                     `sticky { cookie = "weir" }`,
-		`cookie = { "session" = "hunterI", b = "x" }`:    `cookie = { "session" = "***", b = "***" }`,
-		"cookie = {\n \"a\" = \"hunterI\"\n}\na = \"b\"": "cookie = {\n \"a\" = \"***\"\n}\na = \"b\"",
-		"tokens = [\n \"hunter\",\n]\na = \"b\"":         "tokens = [\n \"***\",\n]\na = \"b\"",
-		"secret = <<EOT\nhunter\n  more\nEOT\na = \"b\"": "secret = <<EOT\n***\n***\nEOT\na = \"b\"",
-		"# secret = {\na = \"b\"":                        "# secret = {\na = \"b\"",
-		"# 5\" secret\nsecret = \"b\" // \"c":            "# 5\" secret\nsecret = \"***\" // \"c",
-		`redirect "/a" { to = "https://a.example/@b" }`:  `redirect "/a" { to = "https://a.example/@b" }`,
-		`upstream "token-service" { a = "b" }`:           `upstream "token-service" { a = "b" }`,
-		`secret = "$${" + "x", a = "b"`:                  `secret = "***" + "***", a = "b"`,
+		`secret = "abc"`:                                           `secret = "***"`,
+		`  client_secret="a\"b" # c`:                               `  client_secret="***" # c`,
+		`secret = "abc`:                                            `secret = "***`,
+		`set = { "Authorization" = "Bearer x", a = "b"}`:           `set = { "Authorization" = "***", a = "b"}`,
+		`"Cookie" = "a=b"`:                                         `"Cookie" = "***"`,
+		`token = "${env("X")}y"`:                                   `token = "***"`,
+		`token = env("X")`:                                         `token = env("X")`,
+		`token = env("X", "abc")`:                                  `token = env("X", "***")`,
+		`token = abc`:                                              `token = ***`,
+		`private = true`:                                           `private = true`,
+		`"X-API-Key" = "k"`:                                        `"X-API-Key" = "***"`,
+		`proxies = ["socks5://user:secret@10.9.0.1:1"]`:            `proxies = ["socks5://***@10.9.0.1:1"]`,
+		`server "http://user:hunterA@127.0.0.1:1" {}`:              `server "http://***@127.0.0.1:1" {}`,
+		`server "user:hunt@erA@127.0.0.1:1" {}`:                    `server "***@127.0.0.1:1" {}`,
+		`sticky { cookie = "weir" }`:                               `sticky { cookie = "weir" }`,
+		`cookie = { "session" = "hunterI", b = "x" }`:              `cookie = { "session" = "***", b = "***" }`,
+		"cookie = {\n \"a\" = \"hunterI\"\n}\na = \"b\"":           "cookie = {\n \"a\" = \"***\"\n}\na = \"b\"",
+		"tokens = [\n \"hunter\",\n]\na = \"b\"":                   "tokens = [\n \"***\",\n]\na = \"b\"",
+		"secret = <<EOT\nhunter\n  more\nEOT\na = \"b\"":           "secret = <<EOT\n***\n***\nEOT\na = \"b\"",
+		"# secret = {\na = \"b\"":                                  "# secret = {\na = \"b\"",
+		"# 5\" secret\nsecret = \"b\" // \"c":                      "# 5\" secret\nsecret = \"***\" // \"c",
+		`redirect "/a" { to = "https://a.example/@b" }`:            `redirect "/a" { to = "https://a.example/@b" }`,
+		`when = "request.header('Authorization') == 'hunterW'"`:    `when = "request.header('Authorization') == '***'"`,
+		`when = "request.cookie(\"session\") == \"hunterW\" && a"`: `when = "request.cookie(\"***\") == \"***\" && a"`,
+		`body = "don't tell your password"`:                        `body = "don't tell your password"`,
+		`a = "user:x@y://u@z"`:                                     `a = "***@y://***@z"`,
+		`upstream "token-service" { a = "b" }`:                     `upstream "token-service" { a = "b" }`,
+		`secret = "$${" + "x", a = "b"`:                            `secret = "***" + "***", a = "b"`,
 	} {
 		if got := quotedLines("weir.hcl", text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
@@ -72,6 +76,8 @@ func TestRedact(t *testing.T) {
 		`upstream "token": server "a" has no port`:              `upstream "token": server "a" has no port`,
 		`proxy: "http://u:p@127.0.0.1:80" has a user`:           `proxy: "http://***@127.0.0.1:80" has a user`,
 		`write "user:hunterA@127.0.0.1:1"`:                      `write "***@127.0.0.1:1"`,
+		`when "request.header('token') == 'hunterW": column 3`:  `when "request.header('token') == '***": column 3`,
+		`"user:x@y://u@z": odd`:                                 `"***@y://***@z": odd`,
 		`dial http://u:p@127.0.0.1:80: refused`:                 `dial http://***@127.0.0.1:80: refused`,
 		`the first one is at weir.hcl:3:4, the other "[::1]:8"`: `the first one is at weir.hcl:3:4, the other "[::1]:8"`,
 	} {
@@ -213,4 +219,23 @@ func TestDiagnosticsAreAnError(t *testing.T) {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
+}
+
+// FuzzSecrets: whatever the text, it is cut where it can be.
+func FuzzSecrets(f *testing.F) {
+	f.Add(`secret = "${env("X")}" cookie = { a = 'b' } "http://u:p@h" <<E`)
+	f.Add("\"password\":\n[\"user:x@y://u@z\", \"token == \\\"a\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, form := range []form{native, inJSON, message} {
+			last := -1
+			for _, s := range secretsIn([]byte(text), form) {
+				if s.from <= last || s.to <= s.from || s.to > len(text) {
+					t.Fatalf("%q: %v", text, secretsIn([]byte(text), form))
+				}
+				last = s.to
+			}
+		}
+		newQuoter().redact(text)
+		quotedLines("weir.hcl", text)
+	})
 }

@@ -2,6 +2,8 @@ package config
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +40,21 @@ type censor struct {
 func secretsIn(src []byte, f form) []span {
 	c := &censor{src: src, form: f, mode: -1}
 	c.run()
-	return c.found
+	return merged(c.found)
+}
+
+// merged puts spans in their order, and makes one of those that overlap.
+func merged(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	out := spans[:0]
+	for _, s := range spans {
+		if n := len(out); n > 0 && s.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, s.to)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 func (c *censor) run() {
@@ -130,6 +146,8 @@ func (c *censor) text() {
 	if closed {
 		c.pos++
 		if value := c.behindName(c.pos); value >= 0 {
+			c.userinfo(from, to)
+			c.compared(from, to)
 			c.named(c.src[from:to], true, value)
 			return
 		}
@@ -138,6 +156,7 @@ func (c *censor) text() {
 		c.hide(from, to)
 	} else {
 		c.userinfo(from, to)
+		c.compared(from, to)
 	}
 	c.env = false
 	if c.form == message && c.depth <= c.mode {
@@ -242,6 +261,35 @@ func speaksOfSecret(lower string) bool {
 		}
 	}
 	return false
+}
+
+// compared hides what a condition compares a secret with: texts in it that are no names of secrets.
+func (c *censor) compared(from, to int) {
+	text := c.src[from:to]
+	if !bytes.ContainsAny(text, "'\\") || !bytes.ContainsAny(text, "=(") {
+		return
+	}
+	if lower := strings.ToLower(string(text)); !speaksOfSecret(lower) && !strings.Contains(lower, "cookie") {
+		return
+	}
+	for i := from; i < to; i++ {
+		mark := c.src[i]
+		if mark != '\'' && (mark != '"' || c.src[i-1] != '\\') {
+			continue
+		}
+		end := i + 1
+		for end < to && c.src[end] != mark {
+			end++
+		}
+		last := end
+		if mark == '"' && end < to {
+			last-- // the backslash before it
+		}
+		if inner := strings.ToLower(string(c.src[i+1 : max(last, i+1)])); !speaksOfSecret(inner) && !isCookie(inner) {
+			c.hide(i+1, last)
+		}
+		i = end
+	}
 }
 
 // userinfo hides user and password of an address, with or without a scheme.
