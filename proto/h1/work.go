@@ -129,12 +129,13 @@ func (w *work) sleep(first bool) error {
 			return io.EOF
 		}
 		switch {
-		case !c.timed:
-			c.timed = true
-			c.SetReadDeadline(c.facts.Opened + int64(t.Idle))
-		case !first: // else only empty lines have come, and do not count
+		case !first:
 			c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
+		case !c.timed:
+			c.SetReadDeadline(c.facts.Opened + int64(t.Idle))
+		default: // only empty lines have come since it slept, and do not count
 		}
+		c.timed = true
 	}
 	if c.Idle(c) {
 		return errAsleep
