@@ -24,9 +24,9 @@ func TestCompare(t *testing.T) {
 	}{
 		{base, 0},
 		{level{12, 22, 40 << 20}, 0},
-		{level{30, 20, 30 << 20}, 1},
+		{level{10_000, 20, 30 << 20}, 1},
 		{level{10, 40, 30 << 20}, 1},
-		{level{30, 40, 90 << 20}, 3},
+		{level{10_000, 40, 90 << 20}, 3},
 	} {
 		r := newReport()
 		if r.compare(base, tt.after); len(r.wrongs) != tt.wrong {
