@@ -22,46 +22,48 @@ func quotedLines(name, text string) string {
 }
 
 func TestQuotedLines(t *testing.T) {
-	for text, want := range map[string]string{
-		`secret = "abc"`:                                           `secret = "***"`,
-		`  client_secret="a\"b" # c`:                               `  client_secret="***" # c`,
-		`secret = "abc`:                                            `secret = "***`,
-		`set = { "Authorization" = "Bearer x", a = "b"}`:           `set = { "Authorization" = "***", a = "b"}`,
-		`"Cookie" = "a=b"`:                                         `"Cookie" = "***"`,
-		`token = "${env("X")}y"`:                                   `token = "***"`,
-		`token = env("X")`:                                         `token = env("X")`,
-		`token = env("X", "abc")`:                                  `token = env("X", "***")`,
-		`token = abc`:                                              `token = ***`,
-		`private = true`:                                           `private = true`,
-		`"X-API-Key" = "k"`:                                        `"X-API-Key" = "***"`,
-		`proxies = ["socks5://user:secret@10.9.0.1:1"]`:            `proxies = ["socks5://***@10.9.0.1:1"]`,
-		`server "http://user:hunterA@127.0.0.1:1" {}`:              `server "http://***@127.0.0.1:1" {}`,
-		`server "user:hunt@erA@127.0.0.1:1" {}`:                    `server "***@127.0.0.1:1" {}`,
-		`sticky { cookie = "weir" }`:                               `sticky { cookie = "weir" }`,
-		`cookie = { "session" = "hunterI", b = "x" }`:              `cookie = { "session" = "***", b = "***" }`,
-		"cookie = {\n \"a\" = \"hunterI\"\n}\na = \"b\"":           "cookie = {\n \"a\" = \"***\"\n}\na = \"b\"",
-		"tokens = [\n \"hunter\",\n]\na = \"b\"":                   "tokens = [\n \"***\",\n]\na = \"b\"",
-		"secret = <<EOT\nhunter\n  more\nEOT\na = \"b\"":           "secret = <<EOT\n***\n***\nEOT\na = \"b\"",
-		"# secret = {\na = \"b\"":                                  "# secret = {\na = \"b\"",
-		"# 5\" secret\nsecret = \"b\" // \"c":                      "# 5\" secret\nsecret = \"***\" // \"c",
-		`redirect "/a" { to = "https://a.example/@b" }`:            `redirect "/a" { to = "https://a.example/@b" }`,
-		`when = "request.header('Authorization') == 'hunterW'"`:    `when = "request.header('Authorization') == '***'"`,
-		`when = "request.cookie(\"session\") == \"hunterW\" && a"`: `when = "request.cookie(\"***\") == \"***\" && a"`,
-		`body = "don't tell your password"`:                        `body = "don't tell your password"`,
-		`a = "user:x@y://u@z"`:                                     `a = "***@y://***@z"`,
-		`upstream "token-service" { a = "b" }`:                     `upstream "token-service" { a = "b" }`,
-		`secret = "$${" + "x", a = "b"`:                            `secret = "***" + "***", a = "b"`,
+	for _, c := range [][2]string{
+		{`secret = "abc"`, `secret = "***"`},
+		{`  client_secret="a\"b" # c`, `  client_secret="***" # c`},
+		{`secret = "abc`, `secret = "***`},
+		{`set = { "Authorization" = "Bearer x", a = "b"}`, `set = { "Authorization" = "***", a = "b"}`},
+		{`"Cookie" = "a=b"`, `"Cookie" = "***"`},
+		{`token = "${env("X")}y"`, `token = "***"`},
+		{`token = env("X")`, `token = env("X")`},
+		{`token = env("X", "abc")`, `token = env("X", "***")`},
+		{`token = abc`, `token = ***`},
+		{`private = true`, `private = true`},
+		{`"X-API-Key" = "k"`, `"X-API-Key" = "***"`},
+		{`proxies = ["socks5://user:secret@10.9.0.1:1"]`, `proxies = ["socks5://***@10.9.0.1:1"]`},
+		{`server "http://user:hunterA@127.0.0.1:1" {}`, `server "http://***@127.0.0.1:1" {}`},
+		{`server "user:hunt@erA@127.0.0.1:1" {}`, `server "***@127.0.0.1:1" {}`},
+		{`sticky { cookie = "weir" }`, `sticky { cookie = "weir" }`},
+		{`cookie = { "session" = "hunterI", b = "x" }`, `cookie = { "session" = "***", b = "***" }`},
+		{"cookie = {\n \"a\" = \"hunterI\"\n}\na = \"b\"", "cookie = {\n \"a\" = \"***\"\n}\na = \"b\""},
+		{"tokens = [\n \"hunter\",\n]\na = \"b\"", "tokens = [\n \"***\",\n]\na = \"b\""},
+		{"secret = <<EOT\nhunter\n  more\nEOT\na = \"b\"", "secret = <<EOT\n***\n***\nEOT\na = \"b\""},
+		{"# secret = {\na = \"b\"", "# secret = {\na = \"b\""},
+		{"# 5\" secret\nsecret = \"b\" // \"c", "# 5\" secret\nsecret = \"***\" // \"c"},
+		{`redirect "/a" { to = "https://a.example/@b" }`, `redirect "/a" { to = "https://a.example/@b" }`},
+		{`when = "request.header('Authorization') == 'hunterW'"`, `when = "request.header('Authorization') == '***'"`},
+		{`when = "request.cookie(\"session\") == \"hunterW\" && a"`, `when = "request.cookie(\"***\") == \"***\" && a"`},
+		{`body = "don't tell your password"`, `body = "don't tell your password"`},
+		{`a = "user:x@y://u@z"`, `a = "***@y://***@z"`},
+		{`upstream "token-service" { a = "b" }`, `upstream "token-service" { a = "b" }`},
+		{`secret = "$${" + "x", a = "b"`, `secret = "***" + "***", a = "b"`},
 	} {
+		text, want := c[0], c[1]
 		if got := quotedLines("weir.hcl", text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
 	}
-	for text, want := range map[string]string{
-		`{"password": "abc", "user": "x"}`:              `{"password": "***", "user": "x"}`,
-		"{\"password\":\n\"abc\",\n\"user\": \"x\"}":    "{\"password\":\n\"***\",\n\"user\": \"x\"}",
-		`{"upstream": {"tokens": {"server": "a"}}}`:     `{"upstream": {"tokens": {"server": "a"}}}`,
-		`{"cookie": {"session": "hunterI"}, "a": "${"}`: `{"cookie": {"session": "***"}, "a": "${"}`,
+	for _, c := range [][2]string{
+		{`{"password": "abc", "user": "x"}`, `{"password": "***", "user": "x"}`},
+		{"{\"password\":\n\"abc\",\n\"user\": \"x\"}", "{\"password\":\n\"***\",\n\"user\": \"x\"}"},
+		{`{"upstream": {"tokens": {"server": "a"}}}`, `{"upstream": {"tokens": {"server": "a"}}}`},
+		{`{"cookie": {"session": "hunterI"}, "a": "${"}`, `{"cookie": {"session": "***"}, "a": "${"}`},
 	} {
+		text, want := c[0], c[1]
 		if got := quotedLines("weir.json", text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
@@ -70,17 +72,18 @@ func TestQuotedLines(t *testing.T) {
 
 func TestRedact(t *testing.T) {
 	q := newQuoter()
-	for text, want := range map[string]string{
-		`request: set "Authorization" = "abc" is odd`:           `request: set "Authorization" = "***" is odd`,
-		`set "X-Token": the value (not shown) is no "a"`:        `set "X-Token": the value (not shown) is no "a"`,
-		`upstream "token": server "a" has no port`:              `upstream "token": server "a" has no port`,
-		`proxy: "http://u:p@127.0.0.1:80" has a user`:           `proxy: "http://***@127.0.0.1:80" has a user`,
-		`write "user:hunterA@127.0.0.1:1"`:                      `write "***@127.0.0.1:1"`,
-		`when "request.header('token') == 'hunterW": column 3`:  `when "request.header('token') == '***": column 3`,
-		`"user:x@y://u@z": odd`:                                 `"***@y://***@z": odd`,
-		`dial http://u:p@127.0.0.1:80: refused`:                 `dial http://***@127.0.0.1:80: refused`,
-		`the first one is at weir.hcl:3:4, the other "[::1]:8"`: `the first one is at weir.hcl:3:4, the other "[::1]:8"`,
+	for _, c := range [][2]string{
+		{`request: set "Authorization" = "abc" is odd`, `request: set "Authorization" = "***" is odd`},
+		{`set "X-Token": the value (not shown) is no "a"`, `set "X-Token": the value (not shown) is no "a"`},
+		{`upstream "token": server "a" has no port`, `upstream "token": server "a" has no port`},
+		{`proxy: "http://u:p@127.0.0.1:80" has a user`, `proxy: "http://***@127.0.0.1:80" has a user`},
+		{`write "user:hunterA@127.0.0.1:1"`, `write "***@127.0.0.1:1"`},
+		{`when "request.header('token') == 'hunterW": column 3`, `when "request.header('token') == '***": column 3`},
+		{`"user:x@y://u@z": odd`, `"***@y://***@z": odd`},
+		{`dial http://u:p@127.0.0.1:80: refused`, `dial http://***@127.0.0.1:80: refused`},
+		{`the first one is at weir.hcl:3:4, the other "[::1]:8"`, `the first one is at weir.hcl:3:4, the other "[::1]:8"`},
 	} {
+		text, want := c[0], c[1]
 		if got := q.redact(text); got != want {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}

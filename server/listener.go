@@ -30,6 +30,8 @@ type listener struct {
 	refused  atomic.Uint64
 	refusals atomic.Int64 // of those that were refused: how many still read why
 
+	lastPeer atomic.Pointer[peer]
+
 	draining  atomic.Bool
 	drainOnce sync.Once
 	emptyOnce sync.Once
@@ -106,10 +108,26 @@ func (l *listener) accept(c poll.Conn) {
 		Opened:   clock.Now(),
 	}
 	if remote.IsValid() {
-		facts.RemoteIP = remote.Addr().String()
+		facts.RemoteIP = l.text(remote.Addr())
 		facts.Trusted = set.trusted != nil && set.trusted(remote.Addr())
 	}
 	set.protocol.Serve(c, facts, l.done)
+}
+
+// A peer is an address and its text.
+type peer struct {
+	addr netip.Addr
+	text string
+}
+
+// text returns the address as text. Clients often open several connections, and those share one.
+func (l *listener) text(a netip.Addr) string {
+	if p := l.lastPeer.Load(); p != nil && p.addr == a {
+		return p.text
+	}
+	p := &peer{a, a.String()}
+	l.lastPeer.Store(p)
+	return p.text
 }
 
 // release counts a connection that has ended.

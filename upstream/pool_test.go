@@ -278,11 +278,11 @@ func TestRetryEndsWithAnAnswer(t *testing.T) {
 	}
 }
 
-// A server alone is asked once, whatever became of it.
+// A server alone is asked once more only if it was reached and broke off.
 func TestRetryOfTheOnlyServer(t *testing.T) {
 	for cause, want := range map[*weir.Fault]int{
 		fault(weir.CauseUpstreamConnect, weir.RetryAlways):    1,
-		fault(weir.CauseUpstreamClosed, weir.RetryIdempotent): 1,
+		fault(weir.CauseUpstreamClosed, weir.RetryIdempotent): 3,
 	} {
 		w := newWorld()
 		w.do = func(*weir.Endpoint, *weir.Exchange) error { return cause }

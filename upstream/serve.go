@@ -76,7 +76,7 @@ func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
 			x.Note = "not tried again: the retry budget is spent"
 			return f
 		}
-		if s = p.next(x, key, tried); s == nil {
+		if s = p.next(x, key, tried, f); s == nil {
 			return f
 		}
 		if err = s.carry(x); err == nil {
@@ -87,11 +87,17 @@ func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
 }
 
 // next begins an exchange at the server to ask after those that have been tried; nil: there is none.
-// It waits for one that has no room. None is asked twice.
-func (p *Pool) next(x *weir.Exchange, key uint64, tried []*condition) *server {
+// It waits for one that has no room. Where all have been tried, the best one is asked once more if it was reached
+// and broke off: it may have closed just this connection. One that cannot be reached can't be a moment later, and one
+// that is slow is at work.
+func (p *Pool) next(x *weir.Exchange, key uint64, tried []*condition, f *weir.Fault) *server {
 	s, full := p.another(key, tried)
 	if s == nil && full {
 		s, _ = p.wait(x, &waiter{avoid: tried})
+		return s
+	}
+	if s == nil && f.Retry == weir.RetryIdempotent {
+		s, _ = p.another(key, nil)
 	}
 	return s
 }
