@@ -22,7 +22,7 @@ type gather struct {
 
 const (
 	gatherFrom  = 1 << 20
-	gatherPiece = 256 << 10
+	gatherPiece = 128 << 10
 	gatherFast  = 32 << 10
 	gatherTime  = 20 * time.Millisecond
 )

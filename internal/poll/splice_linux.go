@@ -12,7 +12,7 @@ import (
 
 // pipeSize is what one splice moves at most: large enough to spare turns, small enough that a slow
 // receiver does not hold much of the kernel's memory.
-const pipeSize = 512 << 10
+const pipeSize = 256 << 10
 
 type pipe struct{ r, w int32 }
 
