@@ -3,6 +3,8 @@ package weir
 import (
 	"bytes"
 	"strings"
+
+	"weir/internal/syntax"
 )
 
 // Normalize returns path in its one normal form, the form that routes, rules and caches compare and
@@ -100,7 +102,7 @@ func isKept(path string, i int) bool {
 	if i+2 >= len(path) {
 		return false
 	}
-	hi, lo := unhex(path[i+1]), unhex(path[i+2])
+	hi, lo := syntax.Unhex(path[i+1]), syntax.Unhex(path[i+2])
 	return hi < 16 && lo < 16 && path[i+1] < 'a' && path[i+2] < 'a' && hi|lo != 0 && !isUnreserved(hi<<4|lo)
 }
 
@@ -138,7 +140,7 @@ func appendEscaped(dst []byte, path string) ([]byte, bool) {
 			if i+2 >= len(path) {
 				return dst, false
 			}
-			hi, lo := unhex(path[i+1]), unhex(path[i+2])
+			hi, lo := syntax.Unhex(path[i+1]), syntax.Unhex(path[i+2])
 			if hi > 15 || lo > 15 || hi|lo == 0 {
 				return dst, false
 			}
@@ -158,19 +160,6 @@ func appendEscaped(dst []byte, path string) ([]byte, bool) {
 func appendEscape(dst []byte, c byte) []byte {
 	const digits = "0123456789ABCDEF"
 	return append(dst, '%', digits[c>>4], digits[c&15])
-}
-
-// unhex returns the value of a hexadecimal digit, or a value above 15.
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
 }
 
 // resolveDots returns path, whose escapes are normal, without dot segments.

@@ -1,6 +1,10 @@
 package weir
 
-import "strings"
+import (
+	"strings"
+
+	"weir/internal/syntax"
+)
 
 // Cookie returns the value of the first cookie with that name, and whether there is one. It does not
 // allocate.
@@ -93,7 +97,7 @@ func decodeByte(s string, i int) (byte, int) {
 	case c == '+':
 		return ' ', 1
 	case c == '%' && i+2 < len(s):
-		if hi, lo := unhex(s[i+1]), unhex(s[i+2]); hi < 16 && lo < 16 {
+		if hi, lo := syntax.Unhex(s[i+1]), syntax.Unhex(s[i+2]); hi < 16 && lo < 16 {
 			return hi<<4 | lo, 3
 		}
 	}

@@ -58,7 +58,7 @@ func IsAuthority(s string) bool {
 
 func isIPv6(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if s[i] != ':' && s[i] != '.' && unhex(s[i]) > 15 {
+		if s[i] != ':' && s[i] != '.' && Unhex(s[i]) > 15 {
 			return false
 		}
 	}
@@ -83,8 +83,8 @@ func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// unhex returns the value of a hexadecimal digit, or a value above 15.
-func unhex(c byte) byte {
+// Unhex returns the value of a hexadecimal digit, or a value above 15.
+func Unhex(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
 		return c - '0'

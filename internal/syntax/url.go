@@ -36,7 +36,7 @@ func AppendQueryPiece(dst []byte, s string) []byte { return appendEscaped(dst, s
 func appendEscaped(dst []byte, s string, plain *[256]bool, keep bool) []byte {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if plain[c] || keep && c == '%' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16 {
+		if plain[c] || keep && c == '%' && i+2 < len(s) && Unhex(s[i+1]) < 16 && Unhex(s[i+2]) < 16 {
 			dst = append(dst, c)
 		} else {
 			dst = AppendHex(append(dst, '%'), c)
@@ -67,8 +67,8 @@ func cutDecoded(raw, want string) (rest string, ok bool) {
 		switch {
 		case c == '+':
 			c = ' '
-		case c == '%' && len(raw) > 2 && unhex(raw[1]) < 16 && unhex(raw[2]) < 16:
-			c, n = unhex(raw[1])<<4|unhex(raw[2]), 3
+		case c == '%' && len(raw) > 2 && Unhex(raw[1]) < 16 && Unhex(raw[2]) < 16:
+			c, n = Unhex(raw[1])<<4|Unhex(raw[2]), 3
 		}
 		if c != want[i] {
 			return "", false

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/internal/syntax"
 )
 
 // A chunkDecoder takes the chunked coding apart (RFC 9112, section 7.1), as input comes.
@@ -109,7 +110,7 @@ func (d *chunkDecoder) ahead(buf []byte) (used int, done bool, f *weir.Fault) {
 func (d *chunkDecoder) step(c byte) error {
 	switch d.state {
 	case chunkSize:
-		if v := unhex(c); v < 16 {
+		if v := syntax.Unhex(c); v < 16 {
 			if d.digits++; d.digits > 15 {
 				return errChunkSize
 			}
@@ -155,18 +156,6 @@ func (d *chunkDecoder) step(c byte) error {
 		d.state = chunkSize
 	}
 	return nil
-}
-
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
 }
 
 // takeTrailer gathers the trailer section and parses it when it is complete.
