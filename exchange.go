@@ -9,6 +9,7 @@ package weir
 
 import (
 	"net/netip"
+	"unsafe"
 
 	"weir/internal/clock"
 )
@@ -42,6 +43,25 @@ type Exchange struct {
 
 	stream Stream
 	enders []Ender
+	free   []byte // see Copy
+}
+
+const copySize = 4 << 10
+
+// Copy returns p as a string that lasts, as the strings of a head do. Several, of this exchange and of later ones, share
+// a piece of memory, so that there are fewer of those to make and to collect; one that is kept keeps 4 KiB at most.
+func (x *Exchange) Copy(p []byte) string {
+	n := len(p)
+	if n > copySize/4 || n == 0 {
+		return string(p)
+	}
+	if len(x.free) < n {
+		x.free = make([]byte, copySize)
+	}
+	own := x.free[:n:n]
+	x.free = x.free[n:]
+	copy(own, p)
+	return unsafe.String(unsafe.SliceData(own), n)
 }
 
 // A Param is the value that a named segment of a route's path took.

@@ -1,5 +1,7 @@
 package weir
 
+import "unsafe"
+
 // A FieldID is the number of a header field name that weir itself has to do with. Comparing it is
 // cheaper than comparing names; a protocol finds it once, when it parses the head.
 type FieldID uint8
@@ -125,11 +127,20 @@ const (
 	fieldMulLast  = 186
 )
 
+// A fieldSlot is a known name in a form that is compared by two words.
+type fieldSlot struct {
+	head, tail uint64
+	size       uint8
+	id         FieldID
+}
+
 // fieldTable finds a name by a hash of its length and three of its letters. A test makes sure that no
 // two known names share a slot.
-var fieldTable = func() (t [fieldSlots]FieldID) {
+var fieldTable = func() (t [fieldSlots]fieldSlot) {
 	for id := FieldOther + 1; id < fieldCount; id++ {
-		t[fieldHash(fieldNames[id])] = id
+		name := fieldNames[id]
+		head, tail := ends(name)
+		t[fieldHash(name)] = fieldSlot{head: head, tail: tail, size: uint8(len(name)), id: id}
 	}
 	return t
 }()
@@ -139,14 +150,33 @@ func fieldHash(name string) uint8 {
 	return uint8(n)*fieldMulLen + uint8(name[0]|0x20)*fieldMulFirst + uint8(name[n/2]|0x20)*fieldMulMid + uint8(name[n-1]|0x20)*fieldMulLast
 }
 
+// ends returns the first and the last eight bytes of a name of two bytes or more, of a shorter one all it has.
+func ends(name string) (head, tail uint64) {
+	p, n := unsafe.Pointer(unsafe.StringData(name)), len(name)
+	switch {
+	case n >= 8:
+		return *(*uint64)(p), *(*uint64)(unsafe.Add(p, n-8))
+	case n >= 4:
+		return uint64(*(*uint32)(p)) | uint64(*(*uint32)(unsafe.Add(p, n-4)))<<32, 0
+	}
+	return uint64(name[0]) | uint64(name[1])<<8 | uint64(name[n-1])<<16, 0
+}
+
 // Identify returns the number of a field name, or FieldOther. Case does not matter.
 func Identify(name string) FieldID {
-	if len(name) < 2 || len(name) > 19 {
+	n := len(name)
+	if n < 2 || n > 19 {
 		return FieldOther
 	}
-	id := fieldTable[fieldHash(name)]
-	if known := fieldNames[id]; known == name || EqualFold(known, name) {
-		return id
+	slot := &fieldTable[fieldHash(name)]
+	if int(slot.size) != n {
+		return FieldOther
+	}
+	if head, tail := ends(name); head == slot.head && tail == slot.tail && n <= 16 {
+		return slot.id
+	}
+	if EqualFold(fieldNames[slot.id], name) {
+		return slot.id
 	}
 	return FieldOther
 }

@@ -48,7 +48,8 @@ func (g *gather) wait() error {
 	if by != 0 && by < soon {
 		return s.waitRead()
 	}
-	s.SetReadDeadline(soon)
+	s.readBy.Store(soon)
+	s.arm(soon)
 	err := s.waitRead()
 	if s.readBy.CompareAndSwap(soon, by) && by != 0 {
 		s.p.wheel.put(s, by)

@@ -42,12 +42,7 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	lf := &listenFD{accept: accept, unix: l.Addr().Network() == "unix"}
-	if a, ok := l.Addr().(*net.TCPAddr); ok {
-		if ap := a.AddrPort(); !ap.Addr().IsUnspecified() {
-			lf.local = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-		}
-	}
+	lf := &listenFD{accept: accept, unix: l.Addr().Network() == "unix", local: listenAddr(l)}
 	// A descriptor of our own, so that the runtime's poller and ours do not meet on one.
 	err2 := raw.Control(func(fd uintptr) {
 		var n int
@@ -62,7 +57,7 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 		return nil, fmt.Errorf("listener %s: %w", l.Addr(), err)
 	}
 	if !lf.unix {
-		setInt(lf.fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) // connections inherit it
+		tune(lf.fd, lf.local.Addr()) // connections inherit it
 	}
 	for _, p := range g.pollers {
 		p.listenMu.Lock()
@@ -73,6 +68,24 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 		}
 	}
 	return &Listener{group: g, fd: lf, source: l}, nil
+}
+
+// listenAddr returns the address of connections that l accepts, or the zero value where they may have different ones.
+func listenAddr(l net.Listener) netip.AddrPort {
+	a, ok := l.Addr().(*net.TCPAddr)
+	if !ok || a.AddrPort().Addr().IsUnspecified() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
+}
+
+// tune sets the options of a TCP socket, one end of which is addr. The loopback has no path that could be congested,
+// and pacing (as BBR does it) makes large bodies there twice as dear; so Reno controls it, which every kernel has.
+func tune(fd int32, addr netip.Addr) {
+	setInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if addr.IsLoopback() {
+		unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+	}
 }
 
 // Close stops accepting. Connections in the kernel's queue are accepted first.
@@ -152,8 +165,9 @@ func (p *poller) pause(lf *listenFD) {
 }
 
 // Dial connects to address: "host-address:port" or "unix:path". The new connection goes to the poller with the
-// number shard (-1: any), so that the two ends of an exchange can share a core. The wait ends at deadline (a value of clock.Now; 0: never) with ErrTimeout, or with
-// ErrCanceled through the Canceler that watch (may be nil) is given for as long as the wait lasts.
+// number shard (-1: any), so that the two ends of an exchange can share a core. The wait ends at deadline (a value of
+// clock.Now; 0: never) with ErrTimeout, or with ErrCanceled through the Canceler that watch (may be nil) is given for
+// as long as the wait lasts.
 func (g *Group) Dial(address string, shard int, deadline int64, watch func(Canceler)) (Conn, error) {
 	fd, sa, remote, err := dialSocket(address)
 	if err != nil {
@@ -183,6 +197,7 @@ func (g *Group) Dial(address string, shard int, deadline int64, watch func(Cance
 
 // connected waits for the end of the handshake. hup may be set from before: an unconnected socket reports one.
 func (s *sock) connected(deadline int64, watch func(Canceler)) error {
+	s.room.Store(true)
 	s.SetWriteDeadline(deadline)
 	if watch != nil {
 		watch(s)
@@ -196,10 +211,11 @@ func (s *sock) connected(deadline int64, watch func(Canceler)) error {
 		}
 		if done {
 			s.hup.Store(false)
+			s.room.Store(false)
 			s.SetWriteDeadline(0)
 			return nil
 		}
-		if err := s.waitWrite(); err != nil {
+		if err := s.waitRoom(); err != nil {
 			return err
 		}
 	}
@@ -240,7 +256,7 @@ func dialSocket(address string) (int32, unix.Sockaddr, netip.AddrPort, error) {
 	if err != nil {
 		return 0, nil, ap, &SysError{"socket", err}
 	}
-	setInt(int32(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	tune(int32(fd), ap.Addr().Unmap())
 	return int32(fd), sa, ap, nil
 }
 

@@ -43,7 +43,7 @@ type Conn interface {
 	Idle(t Task) bool
 
 	// SetReadDeadline makes waits for reading end with ErrTimeout at t, a value of clock.Now; 0: never.
-	// Deadlines are coarse: they may be late by up to Tick.
+	// Deadlines are coarse: they may be late by up to twice Tick.
 	SetReadDeadline(t int64)
 	// SetWriteDeadline is the same for writing. It is for the one who writes: a write that waits already does not
 	// notice it.
@@ -93,7 +93,7 @@ type Task interface{ Run(w *Worker) }
 // A Canceler breaks off a wait.
 type Canceler interface{ Cancel() }
 
-// Tick is how late a deadline may be.
+// Tick is how coarse deadlines are.
 const Tick = 16 * time.Millisecond
 
 // Errors of Conn.

@@ -263,7 +263,7 @@ func (s *sock) onEvent(events uint32) {
 	if events&gone != 0 {
 		s.hungUp()
 	}
-	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && !s.wr.isReady() {
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 && s.room.Load() {
 		s.p.count(s.wr.notify(), s)
 	}
 	if events&(unix.EPOLLIN|gone) != 0 {

@@ -17,7 +17,8 @@ type sock struct {
 	p      *poller
 	rd, wr waitWord
 
-	drained bool // the reader's: the last read was short
+	drained bool        // the reader's: the last read was short
+	room    atomic.Bool // somebody wants to know of room to write
 	hup     atomic.Bool
 	dead    atomic.Bool // canceled
 	closed  atomic.Bool
@@ -151,7 +152,7 @@ func (s *sock) Write(p []byte) (int, error) {
 		case e == 0:
 			sent += n
 		case e == syscall.EAGAIN:
-			if err := s.waitWrite(); err != nil {
+			if err := s.waitRoom(); err != nil {
 				return sent, err
 			}
 		case e != syscall.EINTR:
@@ -174,7 +175,7 @@ func (s *sock) WriteBuffers(head, body, tail []byte) error {
 			body, n = skip(body, n)
 			tail, _ = skip(tail, n)
 		case e == syscall.EAGAIN:
-			if err := s.waitWrite(); err != nil {
+			if err := s.waitRoom(); err != nil {
 				return err
 			}
 		case e != syscall.EINTR:
@@ -218,18 +219,40 @@ func (s *sock) Silent() bool {
 }
 
 func (s *sock) SetReadDeadline(t int64) {
-	if s.readBy.Load() == t {
-		return
+	if t, moved := s.later(s.readBy.Load(), t); moved {
+		s.readBy.Store(t)
+		s.arm(t)
 	}
-	s.readBy.Store(t)
-	s.arm(t)
 }
 
 // SetWriteDeadline leaves the wheel alone: most writes never wait.
-func (s *sock) SetWriteDeadline(t int64) { s.writeBy.Store(t) }
+func (s *sock) SetWriteDeadline(t int64) {
+	if t, moved := s.later(s.writeBy.Load(), t); moved {
+		s.writeBy.Store(t)
+	}
+}
 
-// waitWrite waits for room.
-func (s *sock) waitWrite() error {
+// later returns what deadline to set where have stands and t is asked for: up to a Tick after it, so that the next
+// ones asked for, most of which are a little later, need not be set at all.
+func (s *sock) later(have, t int64) (int64, bool) {
+	switch {
+	case t == have:
+		return 0, false
+	case t <= s.p.now.Load(): // never, or past
+		return t, true
+	case t < have && have <= t+int64(Tick):
+		return 0, false
+	}
+	return t + int64(Tick), true
+}
+
+// waitRoom waits for room to write after the kernel has told that there is none; at first it only says that it wants
+// to know, since what has come meanwhile was told to nobody, and returns to have the kernel asked once more.
+func (s *sock) waitRoom() error {
+	if !s.room.Load() {
+		s.room.Store(true)
+		return nil
+	}
 	s.arm(s.writeBy.Load())
 	return s.wr.wait(s.writeStop)
 }

@@ -184,7 +184,7 @@ func (s *sock) drain(p *pipe, n int, pace *pacer) error {
 			pace.progress(m)
 		case e == syscall.EAGAIN:
 			pace.wait(s.SetWriteDeadline)
-			if err := s.waitWrite(); err != nil {
+			if err := s.waitRoom(); err != nil {
 				return err
 			}
 		case e != syscall.EINTR:

@@ -185,7 +185,7 @@ func (w *work) readHead(first bool) error {
 				return nil
 			}
 			if end > 0 {
-				w.head = headString(w.in[w.r : w.r+end])
+				w.head = w.x.Copy(w.in[w.r : w.r+end])
 				w.r += end
 				return nil
 			}

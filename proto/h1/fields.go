@@ -1,10 +1,8 @@
 package h1
 
 import (
-	"bytes"
 	"errors"
 	"strings"
-	"unsafe"
 
 	"weir"
 )
@@ -15,7 +13,7 @@ const (
 	classValue              // may stand in a field value: visible, space, tab, obs-text
 	classTarget             // may stand in a request target
 	classDigit
-	classHost // may stand in a uri-host and port
+	classHost // may stand in the name of a host, or its IPv4 address; no percent-encoding
 )
 
 var class = makeClass()
@@ -28,7 +26,7 @@ func makeClass() (t [256]uint8) {
 	}
 	const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	set(classToken, alnum+"!#$%&'*+-.^_`|~")
-	set(classHost, alnum+"-._~!$&'()*+,;=:[]%")
+	set(classHost, alnum+"-._~!$&'()*+,;=")
 	set(classDigit, "0123456789")
 	for c := 0x21; c <= 0xff; c++ {
 		if c != 0x7f {
@@ -57,25 +55,6 @@ func all(s string, bit uint8) bool {
 		}
 	}
 	return true
-}
-
-// headEnd returns the length of the head at the beginning of buf with its empty line, or -1 where it has
-// not ended. from is how much of buf has been looked at before. Lines that end in a bare LF end the head,
-// too: the parser refuses them.
-func headEnd(buf []byte, from int) int {
-	for i := max(from-3, 0); ; {
-		k := bytes.IndexByte(buf[i:], '\n')
-		if k < 0 {
-			return -1
-		}
-		i += k + 1
-		switch {
-		case i+1 < len(buf) && buf[i] == '\r' && buf[i+1] == '\n':
-			return i + 2
-		case i < len(buf) && buf[i] == '\n':
-			return i + 1
-		}
-	}
 }
 
 // A framing is what a head says of the message around it.
@@ -128,76 +107,58 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 		if n == most {
 			return &fieldError{err: errTooMany, tooMany: true}
 		}
-		name, value, rest, err := splitField(s)
+		field, size, err := fieldLine(s)
 		if err != nil {
 			return &fieldError{err: err}
 		}
-		line := isLine(s, name, value, rest)
-		s = rest
-		id := weir.Identify(name)
-		if id != weir.FieldOther && connectionField[id] {
-			if err := f.note(id, value, hosts); err != nil {
+		s = s[size:]
+		if id := field.ID; id != weir.FieldOther && connectionField[id] {
+			if err := f.note(id, field.Value, hosts); err != nil {
 				return &fieldError{err: err, framing: err != errHost && err != errConnection}
 			}
 			continue
 		}
-		h.AddField(weir.Field{Name: name, Value: value, ID: id, Wire: true, Line: line})
+		h.AddField(field)
 	}
 }
 
-// isLine reports whether the field line at the beginning of s is "name: value" with nothing else in it.
-func isLine(s, name, value, rest string) bool {
-	return len(s)-len(rest) == len(name)+len(": ")+len(value)+len("\r\n") && s[len(name)+1] == ' ' && value != ""
+// fieldLine reads the field line at the beginning of s, and returns its size, too.
+func fieldLine(s string) (f weir.Field, size int, err error) {
+	at := colon(s)
+	name := s[:at]
+	id := weir.Identify(name) // what is known is well formed
+	if id == weir.FieldOther && (name == "" || !all(name, classToken)) || at == len(s) {
+		return f, 0, nameError(s)
+	}
+	start := at + 1
+	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
+		start++
+	}
+	end := start + valueLen(s[start:])
+	if end+1 >= len(s) || s[end] != '\r' || s[end+1] != '\n' {
+		return f, 0, valueError(s[end:])
+	}
+	value := s[start:end]
+	for value != "" && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
+		value = value[:len(value)-1]
+	}
+	usual := start == at+2 && s[start-1] == ' ' && value != "" && len(value) == end-start
+	return weir.Field{Name: name, Value: value, ID: id, Wire: true, Line: usual}, end + 2, nil
 }
 
-// splitField takes one field line off s.
-func splitField(s string) (name, value, rest string, err error) {
-	i := 0
-	for i < len(s) && class[s[i]]&classToken != 0 {
-		i++
+func nameError(line string) error {
+	if line != "" && (line[0] == ' ' || line[0] == '\t') {
+		return errFold
 	}
-	if i == 0 || i == len(s) || s[i] != ':' {
-		if i == 0 && len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
-			return "", "", "", errFold
-		}
-		return "", "", "", errName
-	}
-	name = s[:i]
-	i++
-	for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
-		i++
-	}
-	start := i
-	i += valueLen(s[i:])
-	if i+1 >= len(s) || s[i] != '\r' || s[i+1] != '\n' {
-		if i < len(s) && (s[i] == '\r' || s[i] == '\n') {
-			return "", "", "", errLineEnd
-		}
-		return "", "", "", errValue
-	}
-	end := i
-	for end > start && (s[end-1] == ' ' || s[end-1] == '\t') {
-		end--
-	}
-	return name, s[start:end], s[i+2:], nil
+	return errName
 }
 
-// valueLen returns how many bytes of s may stand in a field value. It looks at eight at a time: a byte
-// below 0x20 or equal to 0x7f, which includes the tab, has the loop look closer.
-func valueLen(s string) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		v := *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
-		del := v ^ ones*0x7f
-		if ((v-ones*0x20)&^v|(del-ones)&^del)&highs != 0 {
-			break
-		}
+// valueError is why no value goes on with rest.
+func valueError(rest string) error {
+	if rest != "" && (rest[0] == '\r' || rest[0] == '\n') {
+		return errLineEnd
 	}
-	for i < len(s) && class[s[i]]&classValue != 0 {
-		i++
-	}
-	return i
+	return errValue
 }
 
 // connectionField marks the fields that concern one connection only (RFC 9110, section 7.6.1) and those

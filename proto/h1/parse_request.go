@@ -185,27 +185,21 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 
 // validHost reports whether s is uri-host [ ":" port ] (RFC 9110, section 7.2), without user information.
 func validHost(s string) bool {
-	if !all(s, classHost) {
-		return false
+	i := 0
+	for i < len(s) && class[s[i]]&classHost != 0 {
+		i++
 	}
-	host := s
-	if s[0] == '[' {
-		end := strings.IndexByte(s, ']')
-		if end < 3 || !ipv6Chars(s[1:end]) {
+	switch {
+	case i == len(s):
+		return i > 0
+	case i == 0 && s[0] == '[':
+		i = strings.IndexByte(s, ']') + 1
+		if i < 4 || !ipv6Chars(s[1:i-1]) {
 			return false
 		}
-		if host = s[end+1:]; host == "" {
-			return true
-		}
-		return host[0] == ':' && validPort(host[1:])
+		return i == len(s) || s[i] == ':' && validPort(s[i+1:])
 	}
-	if i := strings.IndexByte(s, ':'); i >= 0 {
-		host = s[:i]
-		if !validPort(s[i+1:]) {
-			return false
-		}
-	}
-	return host != "" && !strings.ContainsAny(host, "[]%")
+	return i > 0 && s[i] == ':' && validPort(s[i+1:])
 }
 
 func ipv6Chars(s string) bool {

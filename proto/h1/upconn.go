@@ -110,7 +110,7 @@ func (u *upConn) canceled() *weir.Fault {
 // receive reads heads until the final one.
 func (u *upConn) receive(x *weir.Exchange) *weir.Fault {
 	for {
-		head, f := u.readHead()
+		head, f := u.readHead(x)
 		if f != nil {
 			return f
 		}
@@ -150,8 +150,8 @@ func (u *upConn) interim(x *weir.Exchange) *weir.Fault {
 	return nil
 }
 
-// readHead returns the next head.
-func (u *upConn) readHead() (string, *weir.Fault) {
+// readHead returns the next head of x's answer.
+func (u *upConn) readHead(x *weir.Exchange) (string, *weir.Fault) {
 	begun := false
 	for scanned := 0; ; {
 		if u.w > u.r {
@@ -163,7 +163,7 @@ func (u *upConn) readHead() (string, *weir.Fault) {
 				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
 			}
 			if n >= 0 {
-				head := headString(buf[:n])
+				head := x.Copy(buf[:n])
 				u.r += n
 				return head, nil
 			}

@@ -128,25 +128,6 @@ func sendable(r *weir.Request) bool {
 	return r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && visible(r.Path) && visible(r.Query) && visible(r.Authority)
 }
 
-// visible reports whether s has no control character and no space.
-func visible(s string) bool {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		v := *(*uint64)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
-		del := v ^ ones*0x7f
-		if ((v-ones*0x21)&^v|(del-ones)&^del)&highs != 0 {
-			return false
-		}
-	}
-	for ; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 func appendChunkSize(dst []byte, n int) []byte {
 	dst = strconv.AppendUint(dst, uint64(n), 16)
 	return append(dst, "\r\n"...)
