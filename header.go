@@ -35,16 +35,33 @@ func (h *Header) Clone() Header {
 
 // Add appends a field line.
 func (h *Header) Add(name, value string) {
-	h.fields = append(h.fields, Field{Name: name, Value: value, ID: Identify(name)})
+	f := h.extend()
+	f.Name, f.Value, f.ID = name, value, Identify(name)
 }
 
 // AddKnown appends a field line with a known name.
 func (h *Header) AddKnown(id FieldID, value string) {
-	h.fields = append(h.fields, Field{Name: id.String(), Value: value, ID: id})
+	f := h.extend()
+	f.Name, f.Value, f.ID = id.String(), value, id
 }
 
 // AddField appends f, whose ID, Wire and Line must be right: it is for a protocol that has found them already.
-func (h *Header) AddField(f Field) { h.fields = append(h.fields, f) }
+func (h *Header) AddField(f Field) {
+	to := h.extend()
+	to.Name, to.Value, to.ID, to.Wire, to.Line = f.Name, f.Value, f.ID, f.Wire, f.Line
+}
+
+// extend appends an empty field. It is filled in place, member by member: copying a field that has just been put
+// together in wider pieces than it was stored in makes the processor wait.
+func (h *Header) extend() *Field {
+	n := len(h.fields)
+	if n == cap(h.fields) {
+		h.fields = append(h.fields, Field{})
+	} else {
+		h.fields = h.fields[:n+1] // empty: what lies behind the end always is
+	}
+	return &h.fields[n]
+}
 
 // Get returns the value of the first field with that name, or "".
 func (h *Header) Get(name string) string {

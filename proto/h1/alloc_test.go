@@ -159,8 +159,8 @@ func TestParserAllocations(t *testing.T) {
 	chunks := []byte("5;a=b\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n")
 	head := []byte(allocRequest)
 	for name, run := range map[string]func(){
-		"request":  func() { q.Header.Reset(); parseRequest(allocRequest, &lim, &q, &f) },
-		"response": func() { r.Header.Reset(); parseResponse(benchResponse, &lim, "GET", &r, &f) },
+		"request":  func() { q.Header.Reset(); parseRequest(allocRequest, nil, &lim, &q, &f) },
+		"response": func() { r.Header.Reset(); parseResponse(benchResponse, nil, &lim, "GET", &r, &f) },
 		"head end": func() { headEnd(head, 0) },
 		"write":    func() { out = appendRequestHead(out[:0], &q); out = appendResponseHead(out[:0], 200, &r.Header) },
 		"date":     func() { out = appendDate(out[:0]) },

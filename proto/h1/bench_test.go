@@ -21,7 +21,7 @@ func BenchmarkParseRequest(b *testing.B) {
 		if headEnd([]byte(benchRequest), 0) < 0 {
 			b.Fatal()
 		}
-		if parseRequest(benchRequest, &lim, &r, &f) != nil {
+		if parseRequest(benchRequest, nil, &lim, &r, &f) != nil {
 			b.Fatal()
 		}
 	}
@@ -34,7 +34,7 @@ func BenchmarkParseResponse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Header.Reset()
-		if parseResponse(benchResponse, &lim, "GET", &r, &f) != nil {
+		if parseResponse(benchResponse, nil, &lim, "GET", &r, &f) != nil {
 			b.Fatal()
 		}
 	}
@@ -44,7 +44,7 @@ func BenchmarkAppendResponseHead(b *testing.B) {
 	var r weir.Response
 	var f framing
 	lim := Limits{}.orDefaults()
-	parseResponse(benchResponse, &lim, "GET", &r, &f)
+	parseResponse(benchResponse, nil, &lim, "GET", &r, &f)
 	dst := make([]byte, 0, 4096)
 	for b.Loop() {
 		dst = appendResponseHead(dst[:0], r.Status, &r.Header)

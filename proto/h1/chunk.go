@@ -190,7 +190,7 @@ func (d *chunkDecoder) parseTrailer() *weir.Fault {
 	var h hostField
 	var r weir.Request
 	h.r = &r
-	if e := parseFields(string(d.line), d.lim.Fields, &d.trailer, &f, &h); e != nil {
+	if e := parseFields(string(d.line), 0, nil, d.lim.Fields, &d.trailer, &f, &h); e != nil {
 		return badRequest(weir.CauseRequestBody, errChunkTrailer)
 	}
 	d.trailer.DelFunc(notInTrailer)

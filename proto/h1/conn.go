@@ -151,7 +151,7 @@ func (w *work) parse(cfg *ServerConfig) *weir.Fault {
 	}
 	r := &w.x.Request
 	r.Scheme = w.conn.facts.Scheme()
-	if f := parseRequest(w.head, &cfg.Limits, r, &w.framing); f != nil {
+	if f := parseRequest(w.head, w.drawn, &cfg.Limits, r, &w.framing); f != nil {
 		return f
 	}
 	w.keep = !w.framing.Close

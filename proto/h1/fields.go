@@ -96,22 +96,23 @@ type fieldError struct {
 	tooMany bool
 }
 
-// parseFields reads the field lines of s, which ends with the empty line, into h. Fields that concern the
-// connection go into f and not into h. hosts takes in those that only a request has; nil for an answer.
-func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
+// parseFields reads the field lines of head from i on, up to the empty line at its end, into h. Fields that concern the
+// connection go into f and not into h. hosts takes in those that only a request has; nil for an answer. m is head's
+// map, or nil.
+func parseFields(head string, i int, m *headMap, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
 	f.Length = -1
 	for n := 0; ; n++ {
-		if len(s) >= 2 && s[0] == '\r' && s[1] == '\n' {
+		if i+1 < len(head) && head[i] == '\r' && head[i+1] == '\n' {
 			return nil
 		}
 		if n == most {
 			return &fieldError{err: errTooMany, tooMany: true}
 		}
-		field, size, err := fieldLine(s)
-		if err != nil {
+		var field weir.Field
+		var err error
+		if i, err = fieldLine(head, i, m, &field); err != nil {
 			return &fieldError{err: err}
 		}
-		s = s[size:]
 		if id := field.ID; id != weir.FieldOther && connectionField[id] {
 			if err := f.note(id, field.Value, hosts); err != nil {
 				return &fieldError{err: err, framing: err != errHost && err != errConnection}
@@ -122,28 +123,29 @@ func parseFields(s string, most int, h *weir.Header, f *framing, hosts *hostFiel
 	}
 }
 
-// fieldLine reads the field line at the beginning of s, and returns its size, too.
-func fieldLine(s string) (f weir.Field, size int, err error) {
-	at := colon(s)
-	name := s[:at]
+// fieldLine reads the field line at i into f, and returns where the next one begins.
+func fieldLine(s string, i int, m *headMap, f *weir.Field) (int, error) {
+	at := m.nameEnd(s, i)
+	name := s[i:at]
 	id := weir.Identify(name) // what is known is well formed
-	if id == weir.FieldOther && (name == "" || !all(name, classToken)) || at == len(s) {
-		return f, 0, nameError(s)
+	if at == len(s) || s[at] != ':' || id == weir.FieldOther && (name == "" || !all(name, classToken)) {
+		return 0, nameError(s[i:])
 	}
 	start := at + 1
 	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
 		start++
 	}
-	end := start + valueLen(s[start:])
+	end := m.valueEnd(s, start)
 	if end+1 >= len(s) || s[end] != '\r' || s[end+1] != '\n' {
-		return f, 0, valueError(s[end:])
+		return 0, valueError(s[end:])
 	}
-	value := s[start:end]
-	for value != "" && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
-		value = value[:len(value)-1]
+	last := end
+	for last > start && (s[last-1] == ' ' || s[last-1] == '\t') {
+		last--
 	}
-	usual := start == at+2 && s[start-1] == ' ' && value != "" && len(value) == end-start
-	return weir.Field{Name: name, Value: value, ID: id, Wire: true, Line: usual}, end + 2, nil
+	f.Name, f.Value, f.ID, f.Wire = name, s[start:last], id, true
+	f.Line = start == at+2 && s[at+1] == ' ' && start < last && last == end
+	return end + 2, nil
 }
 
 func nameError(line string) error {

@@ -151,7 +151,7 @@ func TestFieldLimits(t *testing.T) {
 	} {
 		var r weir.Request
 		var f framing
-		fault := parseRequest(c.head, &lim, &r, &f)
+		fault := parseRequest(c.head, nil, &lim, &r, &f)
 		if (fault == nil) != (c.cause == 0) || fault != nil && fault.Cause != c.cause {
 			t.Errorf("%q: %v, want %q", c.head, fault, c.cause)
 		}

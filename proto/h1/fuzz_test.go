@@ -36,7 +36,9 @@ func FuzzRequest(f *testing.F) {
 		head = head[:n]
 		var r weir.Request
 		var fr framing
-		if fault := parseRequest(head, &lim, &r, &fr); fault != nil {
+		fault := parseRequest(head, nil, &lim, &r, &fr)
+		sameByMap(t, head, &lim, &r, &fr, fault)
+		if fault != nil {
 			if fault.Side != weir.SideClient || fault.StatusCode() < 400 || fault.StatusCode() >= 600 || fault.Err == nil {
 				t.Fatalf("%+v", fault)
 			}
@@ -154,7 +156,9 @@ func FuzzResponse(f *testing.F) {
 		}
 		var r weir.Response
 		var fr framing
-		if fault := parseResponse(head, &lim, method, &r, &fr); fault != nil {
+		fault := parseResponse(head, nil, &lim, method, &r, &fr)
+		sameAnswerByMap(t, head, &lim, method, &r, &fr, fault)
+		if fault != nil {
 			if fault.Side != weir.SideUpstream || fault.StatusCode() != 502 || fault.Retry != weir.RetryNever {
 				t.Fatalf("%+v", fault)
 			}

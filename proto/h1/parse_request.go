@@ -67,10 +67,10 @@ func hasToken(list, token string) bool {
 }
 
 // parseRequest reads a whole head, from the request line to the empty line, into r and f (RFC 9112,
-// sections 2 and 3). r.Scheme is left unless the target tells one.
-func parseRequest(head string, lim *Limits, r *weir.Request, f *framing) *weir.Fault {
+// sections 2 and 3). r.Scheme is left unless the target tells one. m is head's map, or nil.
+func parseRequest(head string, m *headMap, lim *Limits, r *weir.Request, f *framing) *weir.Fault {
 	*f = framing{}
-	end := strings.IndexByte(head, '\n')
+	end := m.lineEnd(head)
 	if end-1 > lim.Line {
 		return badRequest(weir.CauseRequestTooLong, errLongLine)
 	}
@@ -82,7 +82,7 @@ func parseRequest(head string, lim *Limits, r *weir.Request, f *framing) *weir.F
 		return fault
 	}
 	hosts := hostField{r: r}
-	if e := parseFields(head[end+1:], lim.Fields, &r.Header, f, &hosts); e != nil {
+	if e := parseFields(head, end+1, m, lim.Fields, &r.Header, f, &hosts); e != nil {
 		return fieldFault(e)
 	}
 	if err := f.settle(&r.Header); err != nil || f.Chunked && r.Protocol == "HTTP/1.0" {
@@ -111,15 +111,20 @@ func fieldFault(e *fieldError) *weir.Fault {
 
 // parseLine takes the request line apart: exactly one space on both sides of the target.
 func parseLine(line string, r *weir.Request) (string, *weir.Fault) {
-	i := strings.IndexByte(line, ' ')
+	i := 0
+	for i < len(line) && class[line[i]]&classToken != 0 {
+		i++
+	}
 	j := strings.LastIndexByte(line, ' ')
-	if i < 1 || j <= i+1 || !all(line[:i], classToken) {
+	if i < 1 || j <= i+1 || line[i] != ' ' {
 		return "", badRequest(weir.CauseRequestLine, errRequestLine)
 	}
 	target := line[i+1 : j]
 	switch version := line[j+1:]; version {
-	case "HTTP/1.1", "HTTP/1.0":
-		r.Protocol = version
+	case "HTTP/1.1":
+		r.Protocol = "HTTP/1.1"
+	case "HTTP/1.0":
+		r.Protocol = "HTTP/1.0"
 	default:
 		if len(version) == 8 && strings.HasPrefix(version, "HTTP/") && version[6] == '.' &&
 			class[version[5]]&class[version[7]]&classDigit != 0 {
@@ -178,7 +183,11 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 		return badRequest(weir.CauseRequestHost, errHost)
 	}
 	r.Authority = host
-	r.Path, r.Query, _ = strings.Cut(target, "?")
+	if k := strings.IndexByte(target, '?'); k >= 0 {
+		r.Path, r.Query = target[:k], target[k+1:]
+	} else {
+		r.Path, r.Query = target, ""
+	}
 	r.RawPath = r.Path
 	return nil
 }
@@ -265,5 +274,5 @@ func isHTTP(protocol string) bool {
 // ParseHead reads a whole head into r as a server does: for tools that try a request without a connection.
 func ParseHead(head string, l Limits, r *weir.Request) *weir.Fault {
 	lim := l.orDefaults()
-	return parseRequest(head, &lim, r, &framing{})
+	return parseRequest(head, nil, &lim, r, &framing{})
 }

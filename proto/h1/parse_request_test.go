@@ -12,7 +12,7 @@ func request(head string) (*weir.Request, framing, *weir.Fault) {
 	var r weir.Request
 	var f framing
 	lim := Limits{}.orDefaults()
-	fault := parseRequest(head, &lim, &r, &f)
+	fault := parseRequest(head, mapOf(head), &lim, &r, &f)
 	return &r, f, fault
 }
 

@@ -2,7 +2,6 @@ package h1
 
 import (
 	"errors"
-	"strings"
 
 	"weir"
 )
@@ -18,10 +17,10 @@ func badAnswer(c weir.Cause, err error) *weir.Fault {
 
 // parseResponse reads a whole head of an answer to a request with that method into r and f (RFC 9112,
 // sections 4 and 6.3). f.Length is 0 where the answer can have no content, and -1 where it ends with the
-// connection; for an answer to HEAD it is what the head says.
-func parseResponse(head string, lim *Limits, method string, r *weir.Response, f *framing) *weir.Fault {
+// connection; for an answer to HEAD it is what the head says. m is head's map, or nil.
+func parseResponse(head string, m *headMap, lim *Limits, method string, r *weir.Response, f *framing) *weir.Fault {
 	*f = framing{}
-	end := strings.IndexByte(head, '\n')
+	end := m.lineEnd(head)
 	if end < 1 || head[end-1] != '\r' {
 		return badAnswer(weir.CauseUpstreamHeader, errLineEnd)
 	}
@@ -29,7 +28,7 @@ func parseResponse(head string, lim *Limits, method string, r *weir.Response, f 
 	if !ok {
 		return badAnswer(weir.CauseUpstreamHeader, errStatusLine)
 	}
-	if e := parseFields(head[end+1:], lim.Fields, &r.Header, f, nil); e != nil {
+	if e := parseFields(head, end+1, m, lim.Fields, &r.Header, f, nil); e != nil {
 		if e.framing {
 			return badAnswer(weir.CauseUpstreamFraming, e.err)
 		}

@@ -13,7 +13,7 @@ func response(method, head string) (*weir.Response, framing, *weir.Fault) {
 	var r weir.Response
 	var f framing
 	lim := Limits{}.orDefaults()
-	fault := parseResponse(head, &lim, method, &r, &f)
+	fault := parseResponse(head, mapOf(head), &lim, method, &r, &f)
 	return &r, f, fault
 }
 

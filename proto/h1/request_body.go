@@ -29,7 +29,9 @@ type requestBody struct {
 func (b *requestBody) reset() {
 	b.err, b.length, b.left = nil, 0, 0
 	b.expects = false
-	b.over.Store(true)
+	if !b.over.Load() {
+		b.over.Store(true)
+	}
 }
 
 func (b *requestBody) begin(w *work) {

@@ -20,8 +20,9 @@ type upConn struct {
 
 	firstByte, stall time.Duration // what the server is given in this exchange
 
-	big  *bigBuffer // input; big[r:w] has been read and not been used; nil: nothing
-	r, w int
+	big   *bigBuffer // input; big[r:w] has been read and not been used; nil: nothing
+	r, w  int
+	lines headMap // of the answer's head
 }
 
 // A bigBuffer takes an answer of usual size whole. It is held only while there is something in it.
@@ -110,14 +111,14 @@ func (u *upConn) canceled() *weir.Fault {
 // receive reads heads until the final one.
 func (u *upConn) receive(x *weir.Exchange) *weir.Fault {
 	for {
-		head, f := u.readHead(x)
+		head, m, f := u.readHead(x)
 		if f != nil {
 			return f
 		}
 		var fr framing
 		r := &x.Response
 		r.Header.Reset()
-		if f := parseResponse(head, &u.t.cfg.Limits, x.Request.Method, r, &fr); f != nil {
+		if f := parseResponse(head, m, &u.t.cfg.Limits, x.Request.Method, r, &fr); f != nil {
 			f.Op = "upstream \"" + u.t.ep.Upstream + "\": read from " + u.t.ep.Name
 			r.Reset()
 			return f
@@ -150,26 +151,32 @@ func (u *upConn) interim(x *weir.Exchange) *weir.Fault {
 	return nil
 }
 
-// readHead returns the next head of x's answer.
-func (u *upConn) readHead(x *weir.Exchange) (string, *weir.Fault) {
+// readHead returns the next head of x's answer, and its map or nil.
+func (u *upConn) readHead(x *weir.Exchange) (string, *headMap, *weir.Fault) {
 	begun := false
 	for scanned := 0; ; {
 		if u.w > u.r {
 			begun = true
 			buf := u.big[u.r:u.w]
-			n := headEnd(buf, scanned)
+			n, m := 0, &u.lines
+			if scanned == 0 {
+				n = m.draw(u.big[u.r:], len(buf))
+			}
+			if n == 0 {
+				n, m = headEnd(buf, scanned), nil
+			}
 			scanned = len(buf)
 			if limit := min(u.t.cfg.Limits.Head, len(u.big)-1); n > limit || n < 0 && scanned > limit {
-				return "", u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
+				return "", nil, u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
 			}
 			if n >= 0 {
 				head := x.Copy(buf[:n])
 				u.r += n
-				return head, nil
+				return head, m, nil
 			}
 		}
 		if err := u.fill(); err != nil {
-			return "", u.readFault(err, begun)
+			return "", nil, u.readFault(err, begun)
 		}
 	}
 }

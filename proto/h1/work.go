@@ -20,12 +20,14 @@ type work struct {
 	cfg  *ServerConfig
 	x    weir.Exchange
 
-	first *[inSize]byte // the usual memory of in
-	in    []byte        // input; in[r:w] has been read from the connection and not been used
+	first []byte // the usual memory of in
+	in    []byte // input; in[r:w] has been read from the connection and not been used
 	r, w  int
 	out   []byte // the answer's head, and small bodies behind it
 
-	head      string // the request head
+	head      string   // the request head
+	lines     headMap  // its map
+	drawn     *headMap // lines, if it has been drawn, or nil
 	headBegan int64
 	fault     *weir.Fault // why there is no proper head
 	framing   framing
@@ -49,11 +51,11 @@ var errAsleep = errors.New("asleep")
 func takeWork(c *conn, on *poll.Worker) *work {
 	w, ok := on.Local.(*work)
 	if !ok {
-		w = &work{first: new([inSize]byte)}
+		w = &work{first: make([]byte, inSize)}
 		on.Local = w
 	}
 	w.conn = c
-	w.in = w.first[:]
+	w.in = w.first
 	if len(c.partial) >= inSize {
 		w.in = append(c.partial, make([]byte, inSize)...)
 	}
@@ -66,7 +68,7 @@ func takeWork(c *conn, on *poll.Worker) *work {
 // release makes w hold nothing of the connection.
 func (w *work) release() {
 	w.conn, w.cfg, w.in = nil, nil, nil
-	w.head = ""
+	w.head, w.drawn = "", nil
 	w.x.Request.Body, w.x.Response.Body = nil, nil
 	if cap(w.x.Scratch) > keepScratch {
 		w.x.Scratch = nil
@@ -107,7 +109,15 @@ func (w *work) skipBlank() (n int) {
 func (w *work) scanHead(from int) (int, *weir.Fault) {
 	lim := &w.conn.srv.config.Load().Limits
 	buf := w.in[w.r:w.w]
-	n := headEnd(buf, from)
+	n := 0
+	if w.drawn = nil; from == 0 {
+		n = w.lines.draw(w.in[w.r:], len(buf))
+	}
+	if n > 0 {
+		w.drawn = &w.lines
+	} else {
+		n = headEnd(buf, from)
+	}
 	switch {
 	case n > lim.Head, n < 0 && len(buf) > lim.Head, n < 0 && len(buf) > lim.Line+1 && bytes.IndexByte(buf[:lim.Line+2], '\n') < 0:
 		return 0, tooLarge(buf, lim)
