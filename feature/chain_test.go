@@ -84,7 +84,7 @@ func proxy(t *testing.T, server string) string {
 	}
 	if _, err = group.Listen(l, func(c poll.Conn) {
 		r := c.RemoteAddr()
-		s.Serve(c, &weir.Conn{Remote: r, RemoteIP: r.Addr().String(), Protocol: "HTTP/1.1", Trusted: true, Opened: clock.Now(), Shard: c.Shard()}, nil)
+		s.Serve(c, weir.Conn{Remote: r, RemoteIP: r.Addr().String(), Protocol: "HTTP/1.1", Trusted: true, Opened: clock.Now(), Shard: c.Shard()}, nil)
 	}); err != nil {
 		t.Fatal(err)
 	}

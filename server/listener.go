@@ -99,7 +99,7 @@ func (l *listener) accept(c poll.Conn) {
 	}
 	l.accepted.Add(1)
 	remote := c.RemoteAddr()
-	facts := &weir.Conn{
+	facts := weir.Conn{
 		Listener: set.spec.Name,
 		Local:    c.LocalAddr(),
 		Remote:   remote,

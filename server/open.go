@@ -53,7 +53,9 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 func listen(spec *ListenerSpec) (net.Listener, error) {
 	network, address := spec.network()
 	if network != "unix" {
-		return (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), network, address)
+		config := net.ListenConfig{KeepAlive: -1}
+		config.SetMultipathTCP(false) // the default of net's listeners makes every connection dearer
+		return config.Listen(context.Background(), network, address)
 	}
 	if err := removeStale(address); err != nil {
 		return nil, err

@@ -108,9 +108,11 @@ func (l *Listener) Addr() net.Addr { return l.source.Addr() }
 // Source returns the listener that Listen was given, for handing its descriptor over.
 func (l *Listener) Source() net.Listener { return l.source }
 
-// acceptBatch is how many connections one turn takes, so that a flood of new ones leaves time for the rest.
+// acceptBatch is how many connections one turn takes at most, so that a flood of new ones leaves time for the rest.
 const acceptBatch = 64
 
+// accept takes what waits at a listening socket: one connection, and twice as many in each turn that finds it ready again,
+// so that single ones do not cost a second call that finds nothing.
 func (p *poller) accept(fd int32) {
 	p.listenMu.Lock()
 	lf := p.listeners[fd]
@@ -118,7 +120,11 @@ func (p *poller) accept(fd int32) {
 	if lf == nil {
 		return
 	}
-	for range acceptBatch {
+	if p.accepts = min(2*p.accepts, acceptBatch); p.accepts == 0 || p.turns != p.acceptedIn+1 {
+		p.accepts = 1
+	}
+	p.acceptedIn = p.turns
+	for range p.accepts {
 		if !p.acceptOne(lf) {
 			return
 		}

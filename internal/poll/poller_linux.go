@@ -83,6 +83,10 @@ type poller struct {
 	tasks   taskQueue
 	left    []Task // that nobody has taken; see handOutLeft
 	waiters int    // whom the turn woke
+	woken   int    // whom all turns woke since it was quiet
+
+	turns, acceptedIn uint // the turn it is, and the last one that accepted connections
+	accepts           int  // so many at most
 
 	crew crew
 
@@ -130,11 +134,11 @@ func (p *poller) release() {
 	p.crew.close()
 }
 
-// How the poller waits. While there is work it gives way to the goroutines it woke and asks again
-// without blocking. When that finds nothing it blocks the thread for at most rawBlock, which is much
-// cheaper than parking in the runtime's poller, and as much as other goroutines may have to wait for it.
-// When nothing came for that long it parks as any goroutine does, and its processor is free. While busy it is
-// always runnable, so the runtime would hardly look at its own poller: once per pollEvery it parks on purpose.
+// How the poller waits. While there is work it gives way to the goroutines it woke and asks again without blocking.
+// When that finds nothing it gives way once more, to who is left and then to other processes, and blocks the thread for
+// at most rawBlock, which is much cheaper than parking in the runtime's poller, and as much as other goroutines may have
+// to wait for it. When nothing came for that long it parks as any goroutine does, and its processor is free. While busy
+// it is always runnable, so the runtime would hardly look at its own poller: once per pollEvery it parks on purpose.
 const (
 	rawBlock  = 1 // ms
 	pollEvery = 5 * int64(time.Millisecond)
@@ -142,37 +146,36 @@ const (
 
 func (p *poller) loop() {
 	defer p.group.done.Done()
-	lastPark := int64(0)
-	for quiet := 0; !p.group.closed.Load(); {
+	for lastPark := int64(0); !p.group.closed.Load(); {
 		p.handOutLeft()
-		if p.turn(0) > 0 {
-			quiet = 0
-			runtime.Gosched()
-			if now := p.now.Load(); now-lastPark > pollEvery {
-				p.kick()
-				p.park()
-				lastPark = now
-			}
-			continue
-		}
-		quiet++
-		switch {
-		case quiet <= 2:
-			runtime.Gosched()
-		case quiet == 3:
-			yieldThread()
-		case quiet == 4:
-			if p.turn(rawBlock) > 0 {
-				quiet = 0
-				runtime.Gosched()
-			}
-		default:
+		if p.turn(0) == 0 && p.quiet() {
 			p.park()
 			lastPark = p.now.Load()
-			quiet = 0
+			continue
+		}
+		runtime.Gosched()
+		if now := p.now.Load(); now-lastPark > pollEvery {
+			p.kick()
+			p.park()
+			lastPark = now
 		}
 	}
 }
+
+// quiet waits a moment for something to do; true: nothing came.
+func (p *poller) quiet() bool {
+	for range 2 + p.woken/runQueueTurns {
+		runtime.Gosched()
+	}
+	p.woken = 0
+	p.handOutLeft()
+	yieldThread()
+	return p.turn(rawBlock) == 0
+}
+
+// runQueueTurns is after how many goroutines of its own queue at most a processor runs the poller, which is in the
+// queue that all share (schedtick in the runtime's schedule).
+const runQueueTurns = 61
 
 // park waits in the runtime's poller until the epoll set has events, and handles them.
 func (p *poller) park() {
@@ -194,11 +197,14 @@ func (p *poller) turn(ms int) int {
 	if n > 0 {
 		p.now.Store(clock.Now())
 	}
+	p.turns++
 	p.waiters = 0
 	for i := range n {
 		p.handle(&p.events[i])
 	}
-	return n + p.handOut()
+	begun := p.handOut()
+	p.woken += p.waiters + begun
+	return n + begun
 }
 
 // begunAtOnce is how many tasks a turn begins at most. Goroutines that wait, such as those for a server's answer,
@@ -285,7 +291,7 @@ func (p *poller) count(w woken, s *sock) {
 // adopt makes a connection of a descriptor and registers it.
 func (p *poller) adopt(fd int32) (*sock, error) {
 	g := p.group
-	s := &sock{fd: fd, p: p, gen: max(g.table.gen.Add(1), genFirst)}
+	s := &sock{fd: fd, p: p, gen: max(g.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
 	g.table.put(s)
 	if e := epollAdd(p.ep, fd, connEvents, s.gen); e != 0 {
 		g.table.drop(s)

@@ -28,7 +28,7 @@ func serveOn(t *testing.T, g *poll.Group, h weir.Handler) string {
 	}
 	remote := netip.MustParseAddrPort("127.0.0.1:1")
 	pl, err := g.Listen(l, func(c poll.Conn) {
-		srv.Serve(c, &weir.Conn{Remote: remote, RemoteIP: "127.0.0.1", Protocol: "HTTP/1.1", Shard: c.Shard(), Opened: clock.Now()}, nil)
+		srv.Serve(c, weir.Conn{Remote: remote, RemoteIP: "127.0.0.1", Protocol: "HTTP/1.1", Shard: c.Shard(), Opened: clock.Now()}, nil)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,11 +13,10 @@ import (
 type conn struct {
 	poll.Conn
 	srv   *Server
-	facts *weir.Conn
+	facts weir.Conn
 	done  func()
 
 	prev, next *conn // of srv.conns
-	timed      bool  // it has slept, with a read deadline
 
 	partial   []byte      // a head that has begun and not ended while the connection sleeps
 	headBegan int64       // when it began
@@ -131,7 +130,7 @@ func (w *work) exchange() (over bool) {
 // begin makes w fit for the next exchange.
 func (w *work) begin(cfg *ServerConfig) {
 	w.cfg = cfg
-	w.x.Reset(w.conn.facts)
+	w.x.Reset(&w.conn.facts)
 	w.x.Timing.Start = w.headBegan
 	w.answered, w.keep, w.cut, w.said = false, true, false, false
 	w.headBegan = 0

@@ -65,9 +65,9 @@ func (s *Server) Configure(c ServerConfig) {
 	s.config.Store(&c)
 }
 
-// Serve takes over a connection that has just been accepted, and returns at once. facts describes it and
-// must not change afterwards. done, if not nil, is called when the connection has been closed.
-func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
+// Serve takes over a connection that has just been accepted and not been read, and returns at once. facts describes it.
+// done, if not nil, is called when the connection has been closed.
+func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
 	c := &conn{Conn: pc, srv: s, facts: facts, done: done}
 	c.fresh.Store(true)
 	s.open.Add(1)
@@ -78,7 +78,10 @@ func (s *Server) Serve(pc poll.Conn, facts *weir.Conn, done func()) {
 	s.conns = c
 	s.mu.Unlock()
 	pc.OnHangup(c)
-	c.Start(c) // the request is here already, mostly
+	c.SetReadDeadline(c.facts.Opened + int64(s.config.Load().Timeouts.Idle))
+	if !c.Idle(c) {
+		c.Start(c)
+	}
 }
 
 // Open returns the number of connections.

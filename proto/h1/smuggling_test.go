@@ -270,7 +270,7 @@ func answersTo(srv *Server, stream string, step int) string {
 	near, far := net.Pipe()
 	defer far.Close()
 	closed := make(chan struct{})
-	facts := &weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
+	facts := weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
 	srv.Serve(poll.FromNetConn(near), facts, func() { close(closed) })
 	go func() {
 		for rest := stream; rest != ""; rest = rest[min(step, len(rest)):] {

@@ -24,7 +24,7 @@ func inTime(t *testing.T, h weir.Handler, f func(t *testing.T, w *world, c *clie
 		pipe, far := net.Pipe()
 		near := halfPipe{pipe}
 		closed := make(chan struct{})
-		facts := &weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
+		facts := weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1"), RemoteIP: "127.0.0.1", Opened: clock.Now()}
 		w.srv.Serve(poll.FromNetConn(near), facts, func() { close(closed) })
 		c := &client{far, t, bufio.NewReader(far)}
 		defer func() {

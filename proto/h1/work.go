@@ -132,20 +132,14 @@ func (w *work) sleep(first bool) error {
 	if n := w.buffered(); n > 0 {
 		c.partial = append([]byte(nil), w.in[w.r:w.w]...)
 		c.headBegan = w.headBegan
-		c.timed = true
 		c.SetReadDeadline(w.headBegan + int64(t.Header))
 	} else {
 		if c.srv.draining.Load() && !c.fresh.Load() {
 			return io.EOF
 		}
-		switch {
-		case !first:
+		if !first { // else only empty lines have come since it slept, and do not count
 			c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
-		case !c.timed:
-			c.SetReadDeadline(c.facts.Opened + int64(t.Idle))
-		default: // only empty lines have come since it slept, and do not count
 		}
-		c.timed = true
 	}
 	if c.Idle(c) {
 		return errAsleep

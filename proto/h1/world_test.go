@@ -165,7 +165,7 @@ func (w *world) accept(l net.Listener) func() {
 func (w *world) adopt(c poll.Conn) {
 	w.served.Add(1)
 	remote := netip.MustParseAddrPort("127.0.0.1:1")
-	w.srv.Serve(c, &weir.Conn{Remote: remote, RemoteIP: "127.0.0.1", Protocol: "HTTP/1.1", Shard: c.Shard(), Opened: clock.Now()}, w.served.Done)
+	w.srv.Serve(c, weir.Conn{Remote: remote, RemoteIP: "127.0.0.1", Protocol: "HTTP/1.1", Shard: c.Shard(), Opened: clock.Now()}, w.served.Done)
 }
 
 // proxy starts a server that hands everything to the server at addr.
