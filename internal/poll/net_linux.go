@@ -144,7 +144,7 @@ func (p *poller) acceptOne(lf *listenFD) bool {
 	default:
 		return false
 	}
-	s, err := p.adopt(fd)
+	s, err := p.adopt(fd, connEvents)
 	if err != nil {
 		return true
 	}
@@ -184,7 +184,7 @@ func (g *Group) Dial(address string, shard int, deadline int64, watch func(Cance
 		closeFD(fd)
 		return nil, sysError("connect", e)
 	}
-	s, err := g.pick(shard).adopt(fd)
+	s, err := g.pick(shard).adopt(fd, roomEvents)
 	if err != nil {
 		return nil, err
 	}

@@ -94,8 +94,12 @@ type poller struct {
 	listeners map[int32]*listenFD
 }
 
-// Events of every connection. EPOLLRDHUP tells a FIN that came together with data.
-const connEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | 1<<31 // EPOLLET
+// Events of connections. EPOLLRDHUP tells a FIN that came together with data. Room to write is asked for by those alone
+// who have to wait for it: every new connection has some, and that would be an event for each.
+const (
+	connEvents = unix.EPOLLIN | unix.EPOLLRDHUP | 1<<31 // EPOLLET
+	roomEvents = connEvents | unix.EPOLLOUT
+)
 
 // Generation numbers that mark what is no connection.
 const (
@@ -288,12 +292,12 @@ func (p *poller) count(w woken, s *sock) {
 	}
 }
 
-// adopt makes a connection of a descriptor and registers it.
-func (p *poller) adopt(fd int32) (*sock, error) {
+// adopt makes a connection of a descriptor and registers it for events.
+func (p *poller) adopt(fd int32, events uint32) (*sock, error) {
 	g := p.group
 	s := &sock{fd: fd, p: p, gen: max(g.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
 	g.table.put(s)
-	if e := epollAdd(p.ep, fd, connEvents, s.gen); e != 0 {
+	if e := epollAdd(p.ep, fd, events, s.gen); e != 0 {
 		g.table.drop(s)
 		closeFD(fd)
 		return nil, sysError("epoll_ctl", e)

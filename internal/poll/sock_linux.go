@@ -18,7 +18,7 @@ type sock struct {
 	rd, wr waitWord
 
 	drained bool        // the reader's: the last read was short
-	room    atomic.Bool // somebody wants to know of room to write
+	room    atomic.Bool // somebody has waited for room to write, and is told of it
 	hup     atomic.Bool
 	dead    atomic.Bool // canceled
 	closed  atomic.Bool
@@ -246,12 +246,13 @@ func (s *sock) later(have, t int64) (int64, bool) {
 	return t + int64(Tick), true
 }
 
-// waitRoom waits for room to write after the kernel has told that there is none; at first it only says that it wants
-// to know, since what has come meanwhile was told to nobody, and returns to have the kernel asked once more.
+// waitRoom waits for room to write after the kernel has told that there is none.
 func (s *sock) waitRoom() error {
 	if !s.room.Load() {
 		s.room.Store(true)
-		return nil
+		if e := epollChange(s.p.ep, s.fd, roomEvents, s.gen); e != 0 { // makes an event if there is some by now
+			return sysError("epoll_ctl", e)
+		}
 	}
 	s.arm(s.writeBy.Load())
 	return s.wr.wait(s.writeStop)

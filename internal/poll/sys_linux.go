@@ -54,6 +54,12 @@ func epollAdd(ep int, fd int32, events uint32, gen uint32) syscall.Errno {
 	return e
 }
 
+func epollChange(ep int, fd int32, events uint32, gen uint32) syscall.Errno {
+	ev := unix.EpollEvent{Events: events, Fd: fd, Pad: int32(gen)}
+	_, _, e := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(ep), syscall.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	return e
+}
+
 func epollDel(ep int, fd int32) {
 	var ev unix.EpollEvent
 	syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(ep), syscall.EPOLL_CTL_DEL, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
