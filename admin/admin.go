@@ -7,7 +7,7 @@
 //	GET  /live       what the dashboard asks for each second (Live) as JSON
 //	GET  /failures   the last exchanges that failed, as JSON
 //	GET  /metrics    Prometheus's text format
-//	POST /reload     {"warnings": [...]}, or with status 422 {"error": "..."}
+//	POST /reload     {"warnings": [...], "partly": false}, or with status 422 {"error": "..."}
 //	GET  /explain    ?url=&method=&header=Name: value&client=
 //	POST /explain    ExplainRequest as JSON
 //
@@ -54,8 +54,9 @@ type Engine interface {
 	// WriteMetrics writes all metrics in Prometheus's text format.
 	WriteMetrics(w io.Writer) error
 	// Reload makes and swaps in the next snapshot. The error's text is for people: every problem with
-	// its file, line and the quoted line. Warnings come with success.
-	Reload(ctx context.Context) (warnings []string, err error)
+	// its file, line and the quoted line. Warnings come with success. partly: some of them are errors, and what they
+	// are about is as it was before, or not served.
+	Reload(ctx context.Context) (warnings []string, partly bool, err error)
 	// Explain runs a request dry. The result is answered as JSON. An error is the request's.
 	Explain(r ExplainRequest) (any, error)
 }

@@ -54,12 +54,12 @@ weir_exchanges_total{site="shop \"1\"",route="/shoes,{id}/*",upstream="shop",sta
 	return err
 }
 
-func (f *fake) Reload(context.Context) ([]string, error) {
+func (f *fake) Reload(context.Context) ([]string, bool, error) {
 	f.reloads.Add(1)
 	if f.broken != "" {
-		return nil, errors.New(f.broken)
+		return nil, false, errors.New(f.broken)
 	}
-	return []string{"weir.hcl:3: upstream \"old\" is not used"}, nil
+	return []string{"weir.hcl:3: upstream \"old\" is not used"}, false, nil
 }
 
 func (f *fake) Explain(r ExplainRequest) (any, error) {

@@ -104,16 +104,17 @@ func (a *api) metrics(w http.ResponseWriter, _ *http.Request) {
 // A reloaded is the answer to a reload.
 type reloaded struct {
 	Warnings []string `json:"warnings"`
+	Partly   bool     `json:"partly"`          // some of the warnings are errors: what they are about is as it was
 	Error    string   `json:"error,omitempty"` // every problem with the quoted lines
 }
 
 func (a *api) reload(w http.ResponseWriter, r *http.Request) {
-	warnings, err := a.engine.Reload(r.Context())
+	warnings, partly, err := a.engine.Reload(r.Context())
 	if err != nil {
 		answer(w, http.StatusUnprocessableEntity, reloaded{Warnings: list(warnings), Error: err.Error()})
 		return
 	}
-	answer(w, http.StatusOK, reloaded{Warnings: list(warnings)})
+	answer(w, http.StatusOK, reloaded{Warnings: list(warnings), Partly: partly})
 }
 
 func (a *api) explainQuery(w http.ResponseWriter, r *http.Request) {

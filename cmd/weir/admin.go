@@ -105,15 +105,15 @@ func (a *adminAddress) close() {
 }
 
 // Reload implements admin.Engine.
-func (s steering) Reload(ctx context.Context) (warnings []string, err error) {
+func (s steering) Reload(ctx context.Context) (warnings []string, partly bool, err error) {
 	found, err := s.process.reload(ctx)
 	if err != nil {
-		return nil, errors.New(text(found) + err.Error())
+		return nil, false, errors.New(text(found) + err.Error())
 	}
 	for _, d := range found {
 		warnings = append(warnings, text(config.Diagnostics{d}))
 	}
-	return warnings, nil
+	return warnings, found.HasErrors(), nil
 }
 
 // text is diagnostics as a terminal shows them.

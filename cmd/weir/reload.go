@@ -23,8 +23,9 @@ what came of it. The address is that of the configuration file's admin block unl
 --admin names another one. Where there is no admin address, --pid sends the process a
 HUP; what comes of that stands in its log.
 
-A reload that is refused changes nothing; the exit code is 1 then, and 3 where nobody
-answers.`,
+A reload that is refused changes nothing. Where single sites have errors, they stay as
+they were, and everything else changes. The exit code is 1 in both cases, and 3 where
+nobody answers.`,
 		Example: `  weir reload
   weir reload --admin ops:secret@10.0.0.1:9180
   weir reload --admin unix:/run/weir/admin.sock
@@ -89,6 +90,7 @@ func (c *cli) reload(ctx context.Context, address string) error {
 // A reloaded is what the admin address says of a reload.
 type reloaded struct {
 	Warnings []string `json:"warnings"`
+	Partly   bool     `json:"partly"`
 	Error    string   `json:"error"`
 }
 
@@ -103,6 +105,9 @@ func (c *cli) report(status int, text []byte) error {
 	if r.Error != "" {
 		fmt.Fprintln(c.err, r.Error)
 		return exit{exitConfig, errors.New("the reload was refused; nothing has changed")}
+	}
+	if r.Partly {
+		return exit{exitConfig, errors.New("reloaded, but for what has errors: that is as it was, or is not served")}
 	}
 	fmt.Fprintln(c.out, "reloaded")
 	return nil

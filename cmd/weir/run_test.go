@@ -335,7 +335,7 @@ func TestReloadByCommand(t *testing.T) {
 		t.Errorf("after the reload: %q", got)
 	}
 	write(t, r.file, with(strings.Replace(says("three"), "respond", "repond", 1)))
-	ask(exitOK, `"respond"`) // the site keeps its last version, and the others would change
+	ask(exitConfig, `"respond"`) // the site keeps its last version, and the others would change
 	write(t, r.file, with(says("four"))+"site {")
 	out, _ := exec.CommandContext(t.Context(), "weir", "reload", "--admin", "unix:"+socket).CombinedOutput()
 	if !strings.Contains(string(out), "weir.hcl:") || !strings.Contains(string(out), "the reload was refused; nothing has changed") {
