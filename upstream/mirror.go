@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/internal/clock"
 )
 
 // Mirror says how requests are copied to a shadow. Zero values mean the defaults.
@@ -19,7 +20,8 @@ type Mirror struct {
 	Concurrent int     // copies under way, at most; what comes beyond is not copied; default 64
 }
 
-// How much of a shadow's answer is read to keep its connection, and for how long; after that it is dropped.
+// How much of a shadow's answer is read to keep its connection, and for how long; after that it is dropped. One that falls
+// silent ends by the time that servers have for that.
 const (
 	mirrorAnswer = 1 << 20
 	mirrorTime   = 30 * time.Second
@@ -96,9 +98,7 @@ func (m *mirror) send(x *weir.Exchange, content []byte) {
 		m.log.Debug("mirrored request has no answer", "reason", err.Error())
 	}
 	if b := x.Response.Body; b != nil {
-		late := time.AfterFunc(mirrorTime, func() { b.Close() })
-		_, _ = io.Copy(&abyss{mirrorAnswer}, b)
-		late.Stop()
+		_, _ = io.Copy(&abyss{left: mirrorAnswer, until: clock.Now() + int64(mirrorTime)}, b)
 	}
 	x.Response.Discard()
 	weir.Finish(x, nil, weir.Observers(nil))
@@ -155,12 +155,15 @@ func (b *bytesBody) Close() error          { return nil }
 func (b *bytesBody) Len() int64            { return b.n }
 func (b *bytesBody) Trailer() *weir.Header { return nil }
 
-// An abyss swallows what is written, up to a limit.
-type abyss struct{ left int }
+// An abyss swallows what is written, up to a limit and a time.
+type abyss struct {
+	left  int
+	until int64 // a value of clock.Now
+}
 
 // Write implements io.Writer.
 func (a *abyss) Write(p []byte) (int, error) {
-	if a.left -= len(p); a.left < 0 {
+	if a.left -= len(p); a.left < 0 || clock.Now() > a.until {
 		return 0, io.ErrShortWrite
 	}
 	return len(p), nil

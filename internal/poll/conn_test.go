@@ -516,3 +516,45 @@ func (e *echo) Run(*Worker) {
 		}
 	}
 }
+
+// A server that answers and closes before the one who dials has run again is seen to have closed.
+func TestEndRightAfterDial(t *testing.T) {
+	l := listen(t)
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Write([]byte("busy"))
+			c.Close()
+		}
+	}()
+	g := newGroup(t)
+	for range 200 {
+		c, err := g.Dial(l.Addr().String(), -1, 0, nil)
+		must(t, err)
+		c.SetReadDeadline(clock.Now() + int64(5*time.Second))
+		if got, err := io.ReadAll(readerOf{c}); string(got) != "busy" || err != nil {
+			t.Fatalf("read %q, %v", got, err)
+		}
+		c.Close()
+	}
+}
+
+// Deadlines are late by twice Tick at most, and whatever else the machine does; never early.
+func TestDeadlineIsKept(t *testing.T) {
+	c, _ := kinds["poller"](t)(t)
+	defer c.Close()
+	for _, d := range []time.Duration{5 * time.Millisecond, 300 * time.Millisecond, 1300 * time.Millisecond} {
+		began := clock.Now()
+		c.SetReadDeadline(began + int64(d))
+		if _, err := c.Read(make([]byte, 1)); err != ErrTimeout {
+			t.Fatalf("%v, want a timeout", err)
+		}
+		if took := time.Duration(clock.Now() - began); took < d || took > d+2*Tick+200*time.Millisecond {
+			t.Errorf("a deadline in %v ended the wait after %v", d, took)
+		}
+	}
+}

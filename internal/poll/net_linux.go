@@ -120,15 +120,24 @@ func (p *poller) accept(fd int32) {
 	if lf == nil {
 		return
 	}
-	if p.accepts = min(2*p.accepts, acceptBatch); p.accepts == 0 || p.turns != p.acceptedIn+1 {
-		p.accepts = 1
-	}
-	p.acceptedIn = p.turns
+	p.expect()
 	for range p.accepts {
 		if !p.acceptOne(lf) {
 			return
 		}
 	}
+}
+
+// expect settles how many connections this turn takes of each listening socket.
+func (p *poller) expect() {
+	switch p.turns - p.acceptedIn {
+	case 0: // another one was ready, too
+	case 1:
+		p.accepts = min(max(2*p.accepts, 1), acceptBatch)
+	default:
+		p.accepts = 1
+	}
+	p.acceptedIn = p.turns
 }
 
 // acceptOne reports whether there may be more.
@@ -201,7 +210,7 @@ func (g *Group) Dial(address string, shard int, deadline int64, watch func(Cance
 	return s, nil
 }
 
-// connected waits for the end of the handshake. hup may be set from before: an unconnected socket reports one.
+// connected waits for the end of the handshake.
 func (s *sock) connected(deadline int64, watch func(Canceler)) error {
 	s.room.Store(true)
 	s.SetWriteDeadline(deadline)
@@ -216,7 +225,6 @@ func (s *sock) connected(deadline int64, watch func(Canceler)) error {
 			return err
 		}
 		if done {
-			s.hup.Store(false)
 			s.room.Store(false)
 			s.SetWriteDeadline(0)
 			return nil

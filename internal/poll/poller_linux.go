@@ -83,7 +83,7 @@ type poller struct {
 	tasks   taskQueue
 	left    []Task // that nobody has taken; see handOutLeft
 	waiters int    // whom the turn woke
-	woken   int    // whom all turns woke since it was quiet
+	woken   int    // whom the last turn that was not empty woke, workers included
 
 	turns, acceptedIn uint // the turn it is, and the last one that accepted connections
 	accepts           int  // so many at most
@@ -159,8 +159,7 @@ func (p *poller) loop() {
 		}
 		runtime.Gosched()
 		if now := p.now.Load(); now-lastPark > pollEvery {
-			p.kick()
-			p.park()
+			p.parkBriefly()
 			lastPark = now
 		}
 	}
@@ -168,11 +167,16 @@ func (p *poller) loop() {
 
 // quiet waits a moment for something to do; true: nothing came.
 func (p *poller) quiet() bool {
-	for range 2 + p.woken/runQueueTurns {
-		runtime.Gosched()
-	}
-	p.woken = 0
 	p.handOutLeft()
+	for n := p.woken; ; n -= runQueueTurns {
+		runtime.Gosched()
+		if n < runQueueTurns {
+			break
+		}
+		if p.turn(0) > 0 {
+			return false
+		}
+	}
 	yieldThread()
 	return p.turn(rawBlock) == 0
 }
@@ -184,6 +188,20 @@ const runQueueTurns = 61
 // park waits in the runtime's poller until the epoll set has events, and handles them.
 func (p *poller) park() {
 	p.raw.Read(func(uintptr) bool { return p.turn(0) > 0 || p.group.closed.Load() })
+}
+
+// parkBriefly parks although there may be work, and has the runtime's poller wake it at once: so that one is asked.
+func (p *poller) parkBriefly() {
+	parked := false
+	p.raw.Read(func(uintptr) bool {
+		if !parked {
+			parked = true
+			p.kick()
+			return false
+		}
+		p.turn(0)
+		return true
+	})
 }
 
 // kick makes the epoll set ready.
@@ -207,7 +225,9 @@ func (p *poller) turn(ms int) int {
 		p.handle(&p.events[i])
 	}
 	begun := p.handOut()
-	p.woken += p.waiters + begun
+	if n+begun > 0 {
+		p.woken = p.waiters + begun
+	}
 	return n + begun
 }
 

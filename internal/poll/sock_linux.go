@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // A sock is a Conn on a poller. Readiness is edge-triggered: an edge that nobody waits for is
@@ -232,13 +233,13 @@ func (s *sock) SetWriteDeadline(t int64) {
 	}
 }
 
-// later returns what deadline to set where have stands and t is asked for: up to a Tick after it, so that the next
-// ones asked for, most of which are a little later, need not be set at all.
+// later returns what deadline to set where have stands and t is asked for: of one that is not soon up to a Tick after it,
+// so that the next ones asked for, most of which are a little later, need not be set at all.
 func (s *sock) later(have, t int64) (int64, bool) {
 	switch {
 	case t == have:
 		return 0, false
-	case t <= s.p.now.Load(): // never, or past
+	case t <= s.p.now.Load()+int64(time.Second): // never, past, or soon
 		return t, true
 	case t < have && have <= t+int64(Tick):
 		return 0, false

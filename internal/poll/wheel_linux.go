@@ -64,11 +64,11 @@ func (w *wheel) drop(s *sock) {
 }
 
 func (w *wheel) insert(s *sock, t, now int64) {
-	r := &w.near
+	r, at := &w.near, t/w.near.tick+1
 	if t-now >= int64(len(w.near.slots)-2)*w.near.tick {
-		r = &w.far
+		r, at = &w.far, t/w.far.tick // before it is due: then it comes into the inner ring
 	}
-	at := max(t/r.tick+1, r.done+1, now/r.tick+1)
+	at = max(at, r.done+1, now/r.tick+1)
 	at = min(at, now/r.tick+int64(len(r.slots))-2)
 	r.link(s, at)
 	w.schedule(at*r.tick, now)
