@@ -63,3 +63,5 @@ func (f *full) kill() {
 }
 
 func (f *full) revive() error { return fmt.Errorf("%s cannot be revived", f.address) }
+
+func (f *full) free() {}

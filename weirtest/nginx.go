@@ -90,7 +90,10 @@ func nginxPath() string {
 }
 
 // Close ends nginx.
-func (n *Nginx) Close() { n.kill() }
+func (n *Nginx) Close() {
+	n.kill()
+	n.free()
+}
 
 func (n *Nginx) kill() {
 	syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL) // master and workers

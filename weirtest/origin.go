@@ -11,13 +11,14 @@ import (
 
 // originAddress is where origins listen: a loopback address that no client's port can get in the way of when
 // a killed origin comes back to its port.
-const originAddress = "127.0.0.2:0"
+var originAddress = [4]byte{127, 0, 0, 2}
 
 // A target is something that listens: a scripted origin, a server, an nginx.
 type target interface {
 	Address() string // host:port or unix:path
 	kill()
 	revive() error
+	free() // after kill, for good
 }
 
 // A socket is a listening socket that may be taken away and brought back.
@@ -25,13 +26,14 @@ type socket struct {
 	address string // as weir's configuration has it
 	listen  func() (net.Listener, error)
 	l       net.Listener
+	place   *place // of TCP; nil at a unix socket
 }
 
 // open opens a socket on a free port, or on the unix socket path if there is one; "local" is a port where the
 // name localhost leads to.
 func open(path string) (*socket, error) {
 	if path == "local" {
-		return openTCP("127.0.0.1:0")
+		return openTCP([4]byte{127, 0, 0, 1})
 	}
 	if path != "" {
 		s := &socket{address: "unix:" + path, listen: func() (net.Listener, error) {
@@ -43,13 +45,16 @@ func open(path string) (*socket, error) {
 	return openTCP(originAddress)
 }
 
-func openTCP(address string) (*socket, error) {
-	s := &socket{listen: func() (net.Listener, error) { return net.Listen("tcp", address) }}
-	if err := s.reopen(); err != nil {
+func openTCP(ip [4]byte) (*socket, error) {
+	p, err := newPlace(ip)
+	if err != nil {
 		return nil, err
 	}
-	s.address = s.l.Addr().String()
-	s.listen = func() (net.Listener, error) { return net.Listen("tcp", s.address) }
+	s := &socket{address: p.address, listen: p.listen, place: p}
+	if err := s.reopen(); err != nil {
+		p.free()
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -64,6 +69,12 @@ func (s *socket) reopen() (err error) {
 }
 
 func (s *socket) Address() string { return s.address }
+
+func (s *socket) free() {
+	if s.place != nil {
+		s.place.free()
+	}
+}
 
 // An origin answers what the script says, byte by byte.
 type origin struct {

@@ -206,6 +206,7 @@ func (st *stage) clear() error {
 	}
 	for _, t := range st.targets {
 		t.kill()
+		t.free()
 	}
 	return errors.Join(err, os.RemoveAll(st.dir))
 }

@@ -50,7 +50,10 @@ func (s *Server) serve() {
 }
 
 // Close ends the server.
-func (s *Server) Close() { s.kill() }
+func (s *Server) Close() {
+	s.kill()
+	s.free()
+}
 
 // Kill closes the server's socket and connections at once; Revive opens the same port again.
 func (s *Server) Kill() { s.kill() }
