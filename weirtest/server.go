@@ -61,7 +61,10 @@ func (s *Server) Kill() { s.kill() }
 // Revive undoes Kill.
 func (s *Server) Revive() error { return s.revive() }
 
-func (s *Server) kill() { s.http.Close() }
+func (s *Server) kill() {
+	s.l.Close() // which http.Server does only once it serves
+	s.http.Close()
+}
 
 func (s *Server) revive() error {
 	if err := s.reopen(); err != nil {
