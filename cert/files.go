@@ -1,0 +1,151 @@
+package cert
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/internal/bounded"
+)
+
+const (
+	// maxFile bounds a PEM file that is read, in bytes.
+	maxFile = 1 << 20
+
+	// settled is the age, at the time of reading, from which on a file that looks unchanged is taken to be:
+	// a younger one may have been written again within the resolution of the file system's clock.
+	settled = 2 * time.Second
+)
+
+// Files is the source of one certificate with its chain and key, in PEM, from two files or from one that has
+// both. It may be used concurrently.
+type Files struct {
+	certificate, key string
+	current          atomic.Pointer[tls.Certificate]
+
+	mu   sync.Mutex // protects seen and serializes reading
+	seen stamp
+}
+
+// A stamp tells whether files were changed since they were read.
+type stamp struct {
+	infos [2]os.FileInfo // nil: not read
+	read  time.Time
+}
+
+// NewFiles reads a certificate with its chain and its key. They must belong together; see [Files.Warning] for
+// what is odd but works.
+func NewFiles(certificate, key string) (*Files, error) {
+	f := &Files{certificate: filepath.Clean(certificate), key: filepath.Clean(key)}
+	if _, err := f.Reload(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Certificate returns the pair that was read last.
+func (f *Files) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return f.current.Load(), nil
+}
+
+// Leaf returns the certificate that was read last, without its chain.
+func (f *Files) Leaf() *x509.Certificate { return f.current.Load().Leaf }
+
+// String names the file of the certificate.
+func (f *Files) String() string { return f.certificate }
+
+// Is reports whether f reads these two files.
+func (f *Files) Is(certificate, key string) bool {
+	return f.certificate == filepath.Clean(certificate) && f.key == filepath.Clean(key)
+}
+
+// Warning says what is wrong with the certificate that does not keep weir from using it: it has expired or is not
+// valid yet, or it names no host. "" where all is well at now.
+func (f *Files) Warning(now time.Time) string { return warning(f.Leaf(), now) }
+
+func warning(leaf *x509.Certificate, now time.Time) string {
+	switch {
+	case now.After(leaf.NotAfter):
+		return "expired on " + leaf.NotAfter.UTC().Format(time.DateTime)
+	case now.Before(leaf.NotBefore):
+		return "not valid before " + leaf.NotBefore.UTC().Format(time.DateTime)
+	case len(leaf.DNSNames) == 0 && len(leaf.IPAddresses) == 0:
+		return "names no host: clients look at the subject alternative names alone"
+	}
+	return ""
+}
+
+// Covers reports whether the certificate is valid for that name: a host, a wildcard or an address.
+func (f *Files) Covers(name string) bool { return covers(f.Leaf(), name) }
+
+// Reload reads the files anew where they were changed, and reports whether the certificate is another one now.
+// With an error the last good pair stays, and the next call reads again.
+func (f *Files) Reload() (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	infos, err := f.stat()
+	if err != nil {
+		f.seen = stamp{}
+		return false, err
+	}
+	if f.seen.same(infos) {
+		return false, nil
+	}
+	pair, err := f.read()
+	if err != nil {
+		f.seen = stamp{}
+		return false, err
+	}
+	f.seen = stamp{infos, now}
+	old := f.current.Load()
+	if old != nil && equalPairs(old, pair) {
+		return false, nil
+	}
+	f.current.Store(pair)
+	return true, nil
+}
+
+func (f *Files) stat() (infos [2]os.FileInfo, err error) {
+	for i, name := range [2]string{f.certificate, f.key} {
+		if infos[i], err = os.Stat(name); err != nil {
+			return infos, err
+		}
+	}
+	return infos, nil
+}
+
+// same reports whether files that look like infos are those that were read.
+func (s stamp) same(infos [2]os.FileInfo) bool {
+	for i, now := range infos {
+		was := s.infos[i]
+		if was == nil || !os.SameFile(was, now) || was.Size() != now.Size() || !was.ModTime().Equal(now.ModTime()) {
+			return false
+		}
+		if s.read.Sub(was.ModTime()) < settled {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Files) read() (*tls.Certificate, error) {
+	certificate, err := bounded.ReadFile(f.certificate, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := bounded.ReadFile(f.key, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %q with key %q: %w", f.certificate, f.key, err)
+	}
+	return &pair, nil
+}
