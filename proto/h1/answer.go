@@ -180,13 +180,13 @@ func (a *answer) refill() error {
 const headWait = 5 * time.Millisecond
 
 // A flusher sends what it holds back.
-type flusher interface{ flush() error }
+type flusher interface{ Flush() error }
 
 // flushHead sends the head of a stream that has nothing to say yet.
 func (a *answer) flushHead() error {
 	h := a.head
 	a.head = nil
-	if err := h.flush(); err != nil {
+	if err := h.Flush(); err != nil {
 		return &poll.SinkError{Err: err}
 	}
 	return nil
@@ -227,7 +227,7 @@ type splicer interface {
 }
 
 // A lastWriter is a writer that can do better when it knows that these are the last bytes.
-type lastWriter interface{ writeLast(p []byte) error }
+type lastWriter interface{ WriteLast(p []byte) error }
 
 // spliceMin is how much must be left of a body for a splice to pay.
 const spliceMin = 128 << 10
@@ -266,7 +266,7 @@ func (a *answer) WriteTo(dst io.Writer) (n int64, err error) {
 func writeSpan(dst io.Writer, span []byte, last bool) (int, error) {
 	if last {
 		if lw, ok := dst.(lastWriter); ok {
-			return len(span), lw.writeLast(span)
+			return len(span), lw.WriteLast(span)
 		}
 	}
 	if len(span) == 0 {

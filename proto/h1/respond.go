@@ -62,7 +62,7 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 		if body != nil {
 			body.Close()
 		}
-		return aw.flush()
+		return aw.Flush()
 	}
 	err := aw.copy(body)
 	if err == nil {
@@ -204,7 +204,7 @@ func (aw *answerWriter) sendHeadSoon() *lateHead {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if !h.over {
-			h.err = aw.flush()
+			h.err = aw.Flush()
 		}
 	})
 	return h
@@ -240,8 +240,8 @@ func (aw *answerWriter) Write(p []byte) (int, error) {
 	return len(p), aw.push(p, tail)
 }
 
-// writeLast sends the last bytes of the body together with its end. A trailer can't follow.
-func (aw *answerWriter) writeLast(p []byte) error {
+// WriteLast sends the last bytes of the body together with its end. A trailer can't follow.
+func (aw *answerWriter) WriteLast(p []byte) error {
 	if !aw.chunked || len(p) == 0 || aw.trailing() {
 		_, err := aw.Write(p)
 		return err
@@ -283,7 +283,7 @@ func (aw *answerWriter) push(p, tail []byte) error {
 	w := aw.w
 	if len(p) <= joinMax {
 		w.out = append(append(w.out, p...), tail...)
-		return aw.flush()
+		return aw.Flush()
 	}
 	from := aw.arm(len(p))
 	aw.sent = true
@@ -293,8 +293,8 @@ func (aw *answerWriter) push(p, tail []byte) error {
 	return aw.fault(err)
 }
 
-// flush sends the waiting output.
-func (aw *answerWriter) flush() error {
+// Flush sends the waiting output.
+func (aw *answerWriter) Flush() error {
 	if len(aw.w.out) == 0 {
 		return nil
 	}
@@ -343,7 +343,7 @@ func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int6
 	if aw.chunked {
 		return 0, poll.ErrNoSplice
 	}
-	if err := aw.flush(); err != nil {
+	if err := aw.Flush(); err != nil {
 		return 0, &poll.SinkError{Err: err}
 	}
 	m, err := aw.w.conn.Splice(src, n, from, paceOf(aw.w.cfg.Timeouts.BodyFloor))
@@ -370,5 +370,5 @@ func (aw *answerWriter) end(trailer *weir.Header) error {
 		}
 		aw.w.out = append(aw.w.out, "\r\n"...)
 	}
-	return aw.flush()
+	return aw.Flush()
 }
