@@ -52,6 +52,7 @@ const (
 	CauseUpstreamHeader
 	CauseUpstreamFraming
 	CauseUpstreamUpgrade
+	CauseUpstreamProtocol
 	CauseStopping
 	CauseOverload
 	causeCount
@@ -112,6 +113,7 @@ var causes = [causeCount]causeInfo{
 	CauseUpstreamHeader:         {"upstream.header", SideUpstream, 502, "the head of the server's answer is malformed or too large", "mend the server; `weir explain` and the event log quote the line"},
 	CauseUpstreamFraming:        {"upstream.framing", SideUpstream, 502, "the length of the server's answer is ambiguous or malformed", "mend the server"},
 	CauseUpstreamUpgrade:        {"upstream.upgrade", SideUpstream, 502, "the server switched to another protocol than asked for, or without being asked", "mend the server"},
+	CauseUpstreamProtocol:      {"upstream.protocol", SideUpstream, 502, "the server broke the rules of HTTP/2 or HTTP/3, or does not speak it", "see whether the server speaks that version on that port; if it does, mend it"},
 	CauseStopping:               {"weir.stopping", SideWeir, 503, "weir is being stopped", "send traffic elsewhere before the stop"},
 	CauseOverload:               {"weir.overload", SideWeir, 503, "a limit of weir itself is reached", "raise the limit of open files, or add machines"},
 }
