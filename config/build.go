@@ -138,6 +138,7 @@ func (l *loader) listener(n *node) broken {
 			Trailer: int(get[int64](limits, "trailer")),
 		},
 	}
+	out.TLS = l.listenerTLS(n)
 	l.listenAddress(n, "address", out.Address)
 	if n.has("mode") && !strings.HasPrefix(out.Address, "unix:") {
 		l.report(n.at("mode"), in(n, "mode is for unix sockets alone"), "", "")

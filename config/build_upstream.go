@@ -20,6 +20,7 @@ func (l *loader) upstream(n *node) broken {
 	}
 	l.sticky(n, u)
 	l.health(n, u)
+	u.TLS = l.upstreamTLS(n)
 	l.config.Upstreams = append(l.config.Upstreams, u)
 	return func(b Broken) {
 		l.config.Upstreams = l.config.Upstreams[:len(l.config.Upstreams)-1]

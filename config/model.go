@@ -75,6 +75,7 @@ type Listener struct {
 	MaxConnections int         // 0: no limit
 	Timeouts       ListenerTimeouts
 	Limits         ListenerLimits
+	TLS            *ListenerTLS // nil: connections are not encrypted
 }
 
 // ListenerTimeouts bound how long a client may take. Zero values mean the protocol's defaults.

@@ -11,6 +11,7 @@ type Site struct {
 	Hosts  []string // default: the name
 	On     []string // names of listeners, also of broken ones; empty: all
 	Routes []*Route // redirects and fixed answers of the site among them; in the order of the file
+	TLS    *SiteTLS // nil: as the zero value says
 	Settings
 	Expects []Expect
 

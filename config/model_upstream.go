@@ -35,6 +35,7 @@ type Upstream struct {
 	Refresh       Refresh       // of servers given by name
 	FirstLookup   time.Duration // how long requests wait for the very first addresses; default 5s
 	Host          string        // template for the Host that servers see; "": as the client sent it; HostServer
+	TLS           *UpstreamTLS  // nil: connections are not encrypted
 }
 
 // UpstreamTimeouts bound how long a server may take. Zero in a Settings means: as the upstream says.

@@ -26,10 +26,10 @@ func siteBlock() *block {
 		attrs: slices.Concat([]attr{
 			{name: "hosts", kind: hosts, defDoc: "the label", example: `["example.com", "*.example.com"]`, doc: `The hosts: "example.com", "*.example.com" for all below it, "*" for any.`},
 			{name: "on", kind: references, of: "listener", defDoc: "every listener", doc: "The listeners that serve the site."},
-			laterAttr("tls", "Where the site's certificate comes from."),
+			{name: "tls", kind: text, oneOf: []string{FromACME, FromInternal, FromNowhere}, defDoc: `"auto"`, doc: "Where the certificate for encrypted listeners comes from: a public authority by ACME (auto), an authority of weir's own (internal), which clients have to be told to trust, or nowhere: then the site is not served on them. For files there is the block tls."},
 		}, settingAttrs()),
 		blocks: slices.Concat([]*block{
-			routeBlock(), siteRedirectBlock(), siteRespondBlock(), expectBlock(),
+			routeBlock(), siteRedirectBlock(), siteRespondBlock(), expectBlock(), siteTLSBlock(),
 		}, settingBlocks()),
 	}
 }
@@ -78,7 +78,6 @@ func settingBlocks() []*block {
 		errorsBlock(),
 		requestIDBlock(),
 		timeoutsBlock("How long servers may take, where it is not as the upstream says.", "", "", ""),
-		laterBlock("tls", "Where the certificate comes from."),
 		laterBlock("compress", "Compression of answers."),
 		laterBlock("waf", "A web application firewall."),
 		laterBlock("limit", "A limit on requests."),

@@ -89,7 +89,7 @@ func listenerBlock() *block {
 					{name: "trailer", kind: size, def: "8KiB", doc: "The trailer section of a body."},
 				},
 			},
-			laterBlock("tls", "How connections are encrypted."),
+			listenerTLSBlock(),
 		},
 	}
 }

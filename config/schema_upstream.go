@@ -39,7 +39,7 @@ func upstreamBlock() *block {
 				{name: "min", kind: duration, def: "5s", doc: "At least so long."},
 				{name: "max", kind: duration, def: "5m", doc: "At most so long."},
 			}},
-			laterBlock("tls", "How connections to servers are encrypted."),
+			upstreamTLSBlock(),
 		},
 	}
 }

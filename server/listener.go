@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -8,11 +9,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
-	"weir/proto/h1"
 )
 
 // A listener is one listening socket, what is done with its connections, and their count.
@@ -22,13 +23,17 @@ type listener struct {
 	source    net.Listener
 	done      func() // release, made once
 	polled    *poll.Listener
-	retired   []*h1.Server // drain, because the listener was given another name; protected by Server.mu
+	retired   []*codecs // drain, because the listener was given another name; protected by Server.mu
 
 	settings atomic.Pointer[settings]
 	open     atomic.Int64
 	accepted atomic.Uint64
 	refused  atomic.Uint64
-	refusals atomic.Int64 // of those that were refused: how many still read why
+	refusals atomic.Int64  // of those that were refused: how many still read why
+	failed   atomic.Uint64 // handshakes
+
+	handshakes handshakes
+	log        *slog.Logger
 
 	lastPeer atomic.Pointer[peer]
 
@@ -40,13 +45,13 @@ type listener struct {
 
 // settings are what a snapshot says of the listener.
 type settings struct {
-	spec     *ListenerSpec
-	trusted  func(netip.Addr) bool
-	protocol *h1.Server
+	spec    *ListenerSpec
+	trusted func(netip.Addr) bool
+	codecs  *codecs
 }
 
-func newListener(spec *ListenerSpec, source net.Listener, inherited bool) *listener {
-	l := &listener{key: spec.key(), source: source, inherited: inherited, empty: make(chan struct{})}
+func newListener(spec *ListenerSpec, source net.Listener, inherited bool, log *slog.Logger) *listener {
+	l := &listener{key: spec.key(), source: source, inherited: inherited, log: log, empty: make(chan struct{})}
 	l.done = l.release
 	l.settings.Store(&settings{spec: spec})
 	return l
@@ -69,20 +74,19 @@ func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
 	if old.spec.Mode != spec.Mode && !l.inherited {
 		setMode(spec)
 	}
-	c := h1.ServerConfig{Handler: s.Router, Observer: s.Observer, Limits: spec.Limits, Timeouts: spec.Timeouts}
-	protocol := old.protocol
+	c := old.codecs
 	switch {
-	case protocol == nil:
-		protocol = h1.NewServer(c)
+	case c == nil:
+		c = newCodecs(s, spec)
 	case old.spec.Name == spec.Name:
-		protocol.Configure(c)
+		c.configure(s, spec)
 	default: // connections know the listener by its name, and so do routes
-		protocol.Configure(c)
-		protocol.Drain()
-		l.retired = append(slices.DeleteFunc(l.retired, func(p *h1.Server) bool { return p.Open() == 0 }), protocol)
-		protocol = h1.NewServer(c)
+		c.configure(s, spec)
+		c.drain()
+		l.retired = append(slices.DeleteFunc(l.retired, func(c *codecs) bool { return c.open() == 0 }), c)
+		c = newCodecs(s, spec)
 	}
-	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, protocol: protocol})
+	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, codecs: c})
 }
 
 func (l *listener) start(g *poll.Group) (err error) {
@@ -103,7 +107,6 @@ func (l *listener) accept(c poll.Conn) {
 		Listener: set.spec.Name,
 		Local:    c.LocalAddr(),
 		Remote:   remote,
-		Protocol: "HTTP/1.1",
 		Shard:    c.Shard(),
 		Opened:   clock.Now(),
 	}
@@ -111,7 +114,11 @@ func (l *listener) accept(c poll.Conn) {
 		facts.RemoteIP = l.text(remote.Addr())
 		facts.Trusted = set.trusted != nil && set.trusted(remote.Addr())
 	}
-	set.protocol.Serve(c, facts, l.done)
+	if set.spec.TLS != nil {
+		l.seal(c, set, facts)
+		return
+	}
+	set.codecs.serve(c, "", &facts, l.done)
 }
 
 // A peer is an address and its text.
@@ -147,9 +154,10 @@ func (l *listener) drain() {
 		}
 		l.removeSocket()
 		l.draining.Store(true)
-		if p := l.settings.Load().protocol; p != nil {
-			p.Drain()
+		if c := l.settings.Load().codecs; c != nil {
+			c.drain()
 		}
+		time.AfterFunc(handshakePatience, l.handshakes.cancel)
 		if l.open.Load() == 0 {
 			l.emptyOnce.Do(func() { close(l.empty) })
 		}
@@ -158,10 +166,11 @@ func (l *listener) drain() {
 
 // closeConns breaks off all connections.
 func (l *listener) closeConns() {
-	for _, p := range l.retired {
-		p.Close()
+	l.handshakes.cancel()
+	for _, c := range l.retired {
+		c.close()
 	}
-	l.settings.Load().protocol.Close()
+	l.settings.Load().codecs.close()
 }
 
 // removeSocket removes the file of a unix socket that is ours.
@@ -177,5 +186,6 @@ func (l *listener) status() ListenerStatus {
 	return ListenerStatus{
 		Name: spec.Name, Address: l.address(), Inherited: l.inherited, Draining: l.draining.Load(),
 		Open: l.open.Load(), Limit: spec.Limit, Accepted: l.accepted.Load(), Refused: l.refused.Load(),
+		TLS: spec.TLS != nil, Failed: l.failed.Load(),
 	}
 }

@@ -37,7 +37,7 @@ func hasPortZero(address string) bool {
 // socket that is about to be given up and stands in the way is closed first.
 func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if source := s.inherit(spec); source != nil {
-		return newListener(spec, source, true), nil
+		return newListener(spec, source, true, s.config.Log), nil
 	}
 	source, err := listen(spec)
 	if errors.Is(err, syscall.EADDRINUSE) && s.pauseRival(c, spec) {
@@ -46,7 +46,7 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if err != nil {
 		return nil, explainListen(spec, err)
 	}
-	return newListener(spec, source, false), nil
+	return newListener(spec, source, false, s.config.Log), nil
 }
 
 // listen opens the socket of spec.

@@ -23,7 +23,7 @@ func (l *listener) refuse(c poll.Conn) {
 	l.refused.Add(1)
 	l.release()
 	r := &refused{Conn: c, l: l, until: clock.Now() + int64(refusalTime)}
-	if l.refusals.Add(1) > maxRefusals {
+	if l.refusals.Add(1) > maxRefusals || l.settings.Load().spec.TLS != nil {
 		r.end()
 		return
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"net/netip"
 	"os"
 	"time"
@@ -35,7 +36,8 @@ type ListenerSpec struct {
 	Mode     os.FileMode // of a unix socket; 0: 0666 as the umask allows
 	Limit    int         // connections at one time; 0: no limit
 	Limits   h1.Limits
-	Timeouts h1.Timeouts
+	Timeouts h1.Timeouts // Header is also for the handshake of TLS
+	TLS      *tls.Config // nil: connections are not encrypted
 }
 
 // key is what makes two specifications one socket. Port 0 stands for a port of its own each time.
@@ -57,4 +59,6 @@ type ListenerStatus struct {
 	Limit     int    // of connections; 0: none
 	Accepted  uint64 // connections since it was opened
 	Refused   uint64 // connections beyond the limit
+	TLS       bool   // connections are encrypted
+	Failed    uint64 // handshakes
 }

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+)
+
+// keyPair reads the files of a certificate; the zero value where none is named.
+func (l *loader) keyPair(n *node) KeyPair {
+	p := KeyPair{Pos: posOf(n.at("certificate"))}
+	if !n.has("certificate") {
+		if n.has("key") && !n.tried["certificate"] {
+			l.report(n.at("key"), in(n, "key needs certificate"), "", "write certificate = \"...\" beside it")
+		}
+		return KeyPair{}
+	}
+	p.Certificate, _ = l.file(n, n.schema.attr("certificate"), get[string](n, "certificate"), n.at("certificate"))
+	if p.Key = p.Certificate; n.has("key") {
+		p.Key, _ = l.file(n, n.schema.attr("key"), get[string](n, "key"), n.at("key"))
+	}
+	return p
+}
+
+// clientTLS reads what is asked of clients.
+func (l *loader) clientTLS(n *node) ClientTLS {
+	c := ClientTLS{Minimum: get[string](n, "minimum"), Verify: get[string](n, "verify")}
+	if n.has("client_ca") {
+		c.CA, _ = l.file(n, n.schema.attr("client_ca"), get[string](n, "client_ca"), n.at("client_ca"))
+		if c.Verify == "" {
+			c.Verify = "require"
+		}
+	}
+	return c
+}
+
+func (l *loader) listenerTLS(n *node) *ListenerTLS {
+	c := n.child("tls")
+	if c == nil {
+		return nil
+	}
+	out := &ListenerTLS{Pos: posOf(c.head), Default: l.keyPair(c), Clients: l.clientTLS(c)}
+	if v := out.Clients.Verify; v != "" && v != "off" && !c.tried["client_ca"] {
+		l.report(c.at("verify"), in(c, "verify: "+quote(v)+" needs client_ca"), "without an authority no certificate can be checked", "write client_ca = \"...\" beside it")
+	}
+	return out
+}
+
+// siteTLS is nil where the site says nothing.
+func (l *loader) siteTLS(n *node) *SiteTLS {
+	c := n.child("tls")
+	if c == nil && !n.has("tls") {
+		return nil
+	}
+	t := &SiteTLS{Pos: posOf(n.at("tls")), From: get[string](n, "tls")}
+	if c != nil {
+		l.siteTLSBlock(n, c, t)
+	}
+	return t
+}
+
+func (l *loader) siteTLSBlock(n, c *node, t *SiteTLS) {
+	t.Pos, t.Pair, t.Clients = posOf(c.head), l.keyPair(c), l.clientTLS(c)
+	t.NoRedirect = !get[bool](c, "redirect")
+	if c.has("hsts") {
+		age := get[time.Duration](c, "hsts")
+		t.HSTS = &age
+	}
+	switch {
+	case c.has("from"):
+		if t.From = get[string](c, "from"); n.has("tls") {
+			l.report(c.at("from"), in(c, "from: the attribute tls says it, too"), "", "write it in one place")
+		}
+	case c.tried["certificate"]:
+		if t.From = FromFiles; n.has("tls") {
+			l.report(n.at("tls"), in(n, "tls: the block tls names the files of a certificate"), "", "leave the attribute out")
+		}
+	}
+	if (t.From == FromFiles) != c.tried["certificate"] {
+		l.report(c.head, in(c, "from = "+quote(FromFiles)+" and certificate come together"), "", "")
+	}
+}
+
+func (l *loader) upstreamTLS(n *node) *UpstreamTLS {
+	c := n.child("tls")
+	if c == nil {
+		return nil
+	}
+	t := &UpstreamTLS{
+		Pos: posOf(c.head), ServerName: get[string](c, "server_name"), Minimum: get[string](c, "minimum"),
+		Pins: get[[]string](c, "pins"), Insecure: !get[bool](c, "verify"), Pair: l.keyPair(c),
+	}
+	if c.has("ca") {
+		t.CA, _ = l.file(c, c.schema.attr("ca"), get[string](c, "ca"), c.at("ca"))
+	}
+	for _, pin := range t.Pins {
+		sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(pin, "sha256/"))
+		if err != nil || len(sum) != 32 || !strings.HasPrefix(pin, "sha256/") {
+			l.report(c.at("pins"), in(c, "pins: "+quote(pin)+" is not the SHA-256 of a key"), "it is \"sha256/\" and 44 characters of base64", "")
+		}
+	}
+	return t
+}

@@ -1,0 +1,44 @@
+package config
+
+import "time"
+
+// A ListenerTLS is what encrypted connections of a listener are like where their site says nothing.
+type ListenerTLS struct {
+	Pos     Pos
+	Default KeyPair // for clients that ask for no name or one that no site has; zero: they get no certificate
+	Clients ClientTLS
+}
+
+// A ClientTLS is what is asked of clients.
+type ClientTLS struct {
+	Minimum string // "1.2" or "1.3"; "": as the listener says, which is "1.2" where it says nothing
+	CA      string // a file of authorities, made absolute; "": as the listener says
+	Verify  string // "off", "request", "require"; "": as the listener says
+}
+
+// A KeyPair is the files of a certificate and its key, made absolute. They may be the same.
+type KeyPair struct {
+	Pos              Pos `json:"-"`
+	Certificate, Key string
+}
+
+// A SiteTLS is where a site's certificate comes from, and what follows from having one.
+type SiteTLS struct {
+	Pos        Pos
+	From       string  // FromACME, FromInternal, FromFiles, FromNowhere; "": FromACME
+	Pair       KeyPair // with FromFiles
+	Clients    ClientTLS
+	NoRedirect bool           // what comes unencrypted is served as it is, instead of being sent to https
+	HSTS       *time.Duration // 0: none; nil: a year, with FromInternal none
+}
+
+// An UpstreamTLS is how connections to servers are encrypted.
+type UpstreamTLS struct {
+	Pos        Pos
+	CA         string // a file of authorities, made absolute; "": those of the system
+	ServerName string // "": the server's name or address
+	Minimum    string // "1.2" or "1.3"
+	Pins       []string
+	Insecure   bool    // certificates are not checked
+	Pair       KeyPair // shown to servers; zero: none
+}
