@@ -3,7 +3,6 @@ package observe
 import (
 	"runtime"
 	"runtime/metrics"
-	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +12,7 @@ func (m *Metrics) writeMeters(e *exposition) {
 	e.family("weir_exchanges_total", "counter", "Exchanges by route and status; statuses that are not registered are counted by class.")
 	for _, r := range all {
 		for i, label := range m.slots.labels {
-			if n := r.sum(func(c *cells) *atomic.Uint64 { return &c.statuses[i] }); n > 0 {
+			if n := r.sum(func(c *cells) uint64 { return c.statuses[i] }); n > 0 {
 				e.sample(with(r.labels, "status", label), float64(n))
 			}
 		}
@@ -29,9 +28,9 @@ func (m *Metrics) writeMeters(e *exposition) {
 			e.histogram(r.labels, t)
 		}
 	}
-	writeCounter(e, all, "weir_request_body_bytes_total", "Bytes of request bodies received from clients.", func(c *cells) *atomic.Uint64 { return &c.in })
-	writeCounter(e, all, "weir_response_body_bytes_total", "Bytes of response bodies sent to clients.", func(c *cells) *atomic.Uint64 { return &c.out })
-	writeCounter(e, all, "weir_retries_total", "Attempts at a server after the first one of an exchange.", func(c *cells) *atomic.Uint64 { return &c.retries })
+	writeCounter(e, all, "weir_request_body_bytes_total", "Bytes of request bodies received from clients.", func(c *cells) uint64 { return c.in })
+	writeCounter(e, all, "weir_response_body_bytes_total", "Bytes of response bodies sent to clients.", func(c *cells) uint64 { return c.out })
+	writeCounter(e, all, "weir_retries_total", "Attempts at a server after the first one of an exchange.", func(c *cells) uint64 { return c.retries })
 }
 
 // writeOutcomes writes every exchange under its one outcome.
@@ -41,18 +40,18 @@ func (m *Metrics) writeOutcomes(e *exposition, all []*meter) {
 		faults := r.faults() // before the total: so "ok" is never below 0
 		var total uint64
 		for i := range m.slots.labels {
-			total += r.sum(func(c *cells) *atomic.Uint64 { return &c.statuses[i] })
+			total += r.sum(func(c *cells) uint64 { return c.statuses[i] })
 		}
 		e.sample(with(r.labels, "outcome", OutcomeOK), float64(total-min(faults, total)))
 		for _, cause := range m.causes {
-			if n := r.sum(func(c *cells) *atomic.Uint64 { return &c.causes[cause] }); n > 0 {
+			if n := r.sum(func(c *cells) uint64 { return c.causes[cause] }); n > 0 {
 				e.sample(with(r.labels, "outcome", cause.String()), float64(n))
 			}
 		}
 	}
 }
 
-func writeCounter(e *exposition, all []*meter, name, help string, of func(c *cells) *atomic.Uint64) {
+func writeCounter(e *exposition, all []*meter, name, help string, of func(c *cells) uint64) {
 	e.family(name, "counter", help)
 	for _, r := range all {
 		e.sample(r.labels, float64(r.sum(of)))

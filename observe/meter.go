@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"weir"
@@ -60,29 +61,35 @@ type meter struct {
 	cells  []atomic.Pointer[cells]
 }
 
-// cells are the counters of one meter and one core.
+// cells are the counters of one meter and one core. They are added to by whoever serves a connection of that core,
+// which is hardly ever two at a time: so one lock for all is cheaper than an atomic addition for each.
 type cells struct {
-	statuses  []atomic.Uint64 // by slot
-	causes    []atomic.Uint64 // by cause; that of CauseNone stays 0
+	mu sync.Mutex // protects all below
+
+	statuses  []uint64 // by slot
+	causes    []uint64 // by cause; that of CauseNone stays 0
 	durations histogram
-	firsts    histogram     // time to the first byte of the server that answered
-	bad       atomic.Uint64 // 5xx that servers or routes answered themselves: outcome "ok"
-	in, out   atomic.Uint64
-	retries   atomic.Uint64
+	firsts    histogram // time to the first byte of the server that answered
+	bad       uint64    // 5xx that servers or routes answered themselves: outcome "ok"
+	in, out   uint64
+	retries   uint64
 }
 
 type histogram struct {
-	buckets [len(bounds) + 1]atomic.Uint64
-	sum     atomic.Int64 // nanoseconds
+	buckets [len(bounds) + 1]uint64
+	sum     int64 // nanoseconds
 }
 
 func (h *histogram) observe(ns int64) {
-	i := 0
+	h.buckets[bucketOf(ns)]++
+	h.sum += ns
+}
+
+func bucketOf(ns int64) (i int) {
 	for i < len(bounds) && ns > bounds[i] {
 		i++
 	}
-	h.buckets[i].Add(1)
-	h.sum.Add(ns)
+	return i
 }
 
 func (m *Metrics) meter(k routeKey) *meter {
@@ -93,31 +100,30 @@ func (m *Metrics) meter(k routeKey) *meter {
 	}
 }
 
-// Observe implements [weir.Observer]. Counters that would not change are not touched.
+// Observe implements [weir.Observer].
 func (r *meter) Observe(x *weir.Exchange) {
 	c := r.of(x.Conn.Shard)
-	status := x.Response.Status
-	c.statuses[r.m.slots.slot(status)].Add(1)
+	slot := r.m.slots.slot(x.Response.Status)
+	first := firstByte(x)
+	c.mu.Lock()
+	c.statuses[slot]++
 	if x.Fault != nil {
-		c.causes[x.Fault.Cause].Add(1)
-	} else if status >= 500 {
-		c.bad.Add(1)
+		c.causes[x.Fault.Cause]++
+	} else if x.Response.Status >= 500 {
+		c.bad++
 	}
-	if status != 101 { // how long two sides talked says nothing of how fast the first answer was
+	if x.Response.Status != 101 { // how long two sides talked says nothing of how fast the first answer was
 		c.durations.observe(x.Timing.End - x.Timing.Start)
 	}
-	if n := firstByte(x); n > 0 {
-		c.firsts.observe(n)
+	if first > 0 {
+		c.firsts.observe(first)
 	}
-	if x.BytesIn > 0 {
-		c.in.Add(uint64(x.BytesIn))
-	}
-	if x.BytesOut > 0 {
-		c.out.Add(uint64(x.BytesOut))
-	}
+	c.in += uint64(x.BytesIn)
+	c.out += uint64(x.BytesOut)
 	if x.Attempts > 1 {
-		c.retries.Add(uint64(x.Attempts - 1))
+		c.retries += uint64(x.Attempts - 1)
 	}
+	c.mu.Unlock()
 }
 
 func (r *meter) of(shard int) *cells {
@@ -126,8 +132,8 @@ func (r *meter) of(shard int) *cells {
 		return c
 	}
 	p.CompareAndSwap(nil, &cells{
-		statuses: make([]atomic.Uint64, len(r.m.slots.labels)),
-		causes:   make([]atomic.Uint64, len(r.m.causes)+1),
+		statuses: make([]uint64, len(r.m.slots.labels)),
+		causes:   make([]uint64, len(r.m.causes)+1),
 	})
 	return p.Load()
 }
@@ -141,13 +147,20 @@ func (r *meter) used() bool {
 	return false
 }
 
-// sum adds up one counter over the cores.
-func (r *meter) sum(counter func(c *cells) *atomic.Uint64) (n uint64) {
+// each calls f with the counters of each core that has some; they stand still meanwhile.
+func (r *meter) each(f func(c *cells)) {
 	for i := range r.cells {
 		if c := r.cells[i].Load(); c != nil {
-			n += counter(c).Load()
+			c.mu.Lock()
+			f(c)
+			c.mu.Unlock()
 		}
 	}
+}
+
+// sum adds up one counter over the cores.
+func (r *meter) sum(counter func(c *cells) uint64) (n uint64) {
+	r.each(func(c *cells) { n += counter(c) })
 	return n
 }
 
@@ -159,19 +172,14 @@ type tally struct {
 }
 
 func (r *meter) tally(of func(c *cells) *histogram) (t tally) {
-	for i := range r.cells {
-		c := r.cells[i].Load()
-		if c == nil {
-			continue
-		}
+	r.each(func(c *cells) {
 		h := of(c)
-		for j := range h.buckets {
-			n := h.buckets[j].Load()
-			t.buckets[j] += n
+		for i, n := range h.buckets {
+			t.buckets[i] += n
 			t.count += n
 		}
-		t.sum += h.sum.Load()
-	}
+		t.sum += h.sum
+	})
 	return t
 }
 
@@ -181,7 +189,7 @@ func firstsOf(c *cells) *histogram    { return &c.firsts }
 // faults is the number of exchanges whose outcome was not "ok".
 func (r *meter) faults() (n uint64) {
 	for _, cause := range r.m.causes {
-		n += r.sum(func(c *cells) *atomic.Uint64 { return &c.causes[cause] })
+		n += r.sum(func(c *cells) uint64 { return c.causes[cause] })
 	}
 	return n
 }
@@ -189,16 +197,16 @@ func (r *meter) faults() (n uint64) {
 // addTo adds r's counts to t.
 func (r *meter) addTo(t *Traffic) {
 	for i, class := range r.m.slots.class {
-		n := r.sum(func(c *cells) *atomic.Uint64 { return &c.statuses[i] })
+		n := r.sum(func(c *cells) uint64 { return c.statuses[i] })
 		t.Exchanges += n
 		t.Classes[class] += n
 	}
 	faults := r.faults()
 	t.Faults += faults
-	t.Failed += faults + r.sum(func(c *cells) *atomic.Uint64 { return &c.bad })
-	t.Retries += r.sum(func(c *cells) *atomic.Uint64 { return &c.retries })
-	t.BytesIn += r.sum(func(c *cells) *atomic.Uint64 { return &c.in })
-	t.BytesOut += r.sum(func(c *cells) *atomic.Uint64 { return &c.out })
+	t.Failed += faults + r.sum(func(c *cells) uint64 { return c.bad })
+	t.Retries += r.sum(func(c *cells) uint64 { return c.retries })
+	t.BytesIn += r.sum(func(c *cells) uint64 { return c.in })
+	t.BytesOut += r.sum(func(c *cells) uint64 { return c.out })
 	if t.Buckets == nil || len(t.Buckets) < len(bounds)+1 {
 		t.Buckets = make([]uint64, len(bounds)+1)
 	}
