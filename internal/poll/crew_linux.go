@@ -2,7 +2,6 @@ package poll
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +25,7 @@ type crew struct {
 	timer  *time.Timer
 	closed bool
 
-	nleft atomic.Int32 // len(left)
+	someLeft bool // the poller's: it has left tasks and not taken back those nobody has taken
 }
 
 // Every trimEvery half of the workers that were not needed meanwhile go, down to trimTo.
@@ -64,24 +63,25 @@ func (p *poller) work(w *Worker) {
 }
 
 // leave leaves tasks to workers that have just been woken: most of them soon finish what they were waiting with,
-// and going on with the next task is cheaper for them than to fall asleep while another worker is woken.
+// and going on with the next task is cheaper for them than to fall asleep while another worker is woken. It is for the
+// poller, as takeLeft is.
 func (c *crew) leave(tasks []Task) {
+	c.someLeft = true
 	c.mu.Lock()
 	c.left = append(c.left, tasks...)
-	c.nleft.Store(int32(len(c.left)))
 	c.mu.Unlock()
 }
 
 // takeLeft appends to dst the tasks that nobody has taken.
 func (c *crew) takeLeft(dst []Task) []Task {
-	if c.nleft.Load() == 0 {
+	if !c.someLeft {
 		return dst
 	}
+	c.someLeft = false
 	c.mu.Lock()
 	dst = append(dst, c.left...)
 	clear(c.left)
 	c.left = c.left[:0]
-	c.nleft.Store(0)
 	c.mu.Unlock()
 	return dst
 }
@@ -102,23 +102,27 @@ func (c *crew) take() *Worker {
 // put returns the next task for w, or takes w as a free worker. False: w is to end.
 func (c *crew) put(w *Worker) (next Task, stay bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if n := len(c.left); n > 0 {
 		next = c.left[n-1]
 		c.left[n-1] = nil
 		c.left = c.left[:n-1]
-		c.nleft.Store(int32(n - 1))
+		c.mu.Unlock()
 		return next, true
 	}
-	if c.closed {
-		return nil, false
+	if stay = !c.closed; stay {
+		c.keep(w)
 	}
+	c.mu.Unlock()
+	return nil, stay
+}
+
+// keep takes w as a free worker. mu is held.
+func (c *crew) keep(w *Worker) {
 	w.next, c.free = c.free, w
 	if c.nfree++; c.nfree > trimTo && c.timer == nil {
 		c.lowest = c.nfree
 		c.timer = time.AfterFunc(trimEvery, c.trim)
 	}
-	return nil, true
 }
 
 // trim lets workers go that nobody has needed for a while.

@@ -12,10 +12,9 @@ import (
 //	none   nothing has happened, nobody waits
 //	ready  something happened while nobody waited
 //	idle   nobody waits; the connection's task is to be run when something happens
-//	soon   a goroutine is about to park
 //	other  the goroutine that is parked
 //
-// It is the protocol, and the parking, of the runtime's own pollDesc: about 900 instructions a request
+// It is nearly the protocol, and it is the parking, of the runtime's own pollDesc: about 900 instructions a request
 // cheaper than a channel, which wait_chan.go uses in its place. A goroutine's descriptor is never freed,
 // so that its address may stand in a word the collector does not see.
 type waitWord struct{ v atomic.Uintptr }
@@ -24,7 +23,6 @@ const (
 	wordNone uintptr = iota
 	wordReady
 	wordIdle
-	wordSoon
 )
 
 // isReady reports whether something has happened that nobody has taken note of.
@@ -56,8 +54,8 @@ func (w *waitWord) notify() woken {
 		switch old := w.v.Load(); old {
 		case wordReady:
 			return wokeNobody
-		case wordNone, wordSoon:
-			if w.v.CompareAndSwap(old, wordReady) {
+		case wordNone:
+			if w.v.CompareAndSwap(wordNone, wordReady) {
 				return wokeNobody
 			}
 		case wordIdle:
@@ -73,21 +71,15 @@ func (w *waitWord) notify() woken {
 	}
 }
 
-// wait sleeps until notify. stop, if not nil, is asked once the goroutine can be woken, so that what is set
-// before a notify is never missed.
+// wait sleeps until notify. stop, if not nil, is asked before: what is set before a notify is never missed, since one
+// that comes after stop was asked leaves the ready mark, and with that the goroutine does not park.
 func (w *waitWord) wait(stop func() error) error {
-	for !w.v.CompareAndSwap(wordNone, wordSoon) {
-		if w.takeReady() {
-			return nil
-		}
+	if w.takeReady() {
+		return nil
 	}
 	if stop != nil {
 		if err := stop(); err != nil {
-			if w.v.CompareAndSwap(wordSoon, wordNone) {
-				return err
-			}
-			w.takeReady()
-			return nil
+			return err
 		}
 	}
 	gopark(commitPark, unsafe.Pointer(&w.v), waitReasonIOWait, traceBlockNet, 1)
@@ -95,11 +87,12 @@ func (w *waitWord) wait(stop func() error) error {
 	return nil
 }
 
-// commitPark runs on the scheduler's stack once the goroutine gp counts as waiting. False: do not park.
+// commitPark runs on the scheduler's stack once the goroutine gp counts as waiting. False, where the ready mark has been
+// set: do not park.
 //
 //go:nosplit
 func commitPark(gp uintptr, word unsafe.Pointer) bool {
-	return atomic.CompareAndSwapUintptr((*uintptr)(word), wordSoon, gp)
+	return atomic.CompareAndSwapUintptr((*uintptr)(word), wordNone, gp)
 }
 
 // Values of the runtime's own enumerations (runtime2.go, traceruntime.go).
