@@ -43,7 +43,8 @@ type Conn interface {
 	Idle(t Task) bool
 
 	// SetReadDeadline makes waits for reading end with ErrTimeout at t, a value of clock.Now; 0: never.
-	// Deadlines are coarse: they may be late by up to twice Tick.
+	// Deadlines are coarse: they may be late by up to twice Tick, and those that are many
+	// seconds ahead by up to a quarter of a second.
 	SetReadDeadline(t int64)
 	// SetWriteDeadline is the same for writing. It is for the one who writes: a write that waits already does not
 	// notice it.
@@ -93,8 +94,11 @@ type Task interface{ Run(w *Worker) }
 // A Canceler breaks off a wait.
 type Canceler interface{ Cancel() }
 
-// Tick is how coarse deadlines are.
-const Tick = 16 * time.Millisecond
+// Tick is how coarse deadlines are; those that are far ahead are by up to mostSlack.
+const (
+	Tick      = 16 * time.Millisecond
+	mostSlack = 250 * time.Millisecond
+)
 
 // Errors of Conn.
 var (
