@@ -22,32 +22,14 @@ type conn struct {
 	headBegan int64       // when it began
 	fresh     atomic.Bool // nothing has come yet
 
-	mu       sync.Mutex    // protects what follows
-	watched  weir.Canceler // what to break off when the client goes
-	gone     bool
-	detached bool // a relay has the connection: it is no more the server's to close
+	watch watch // what to break off when the client goes
+
+	mu       sync.Mutex // protects detached
+	detached bool       // a relay has the connection: it is no more the server's to close
 }
 
-// Cancel is called by the poller when the client has gone. It holds the lock while it tells the one who
-// watches, so that nobody is told after he has stopped watching: he may serve another client by then.
-func (c *conn) Cancel() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gone = true
-	if c.watched != nil {
-		c.watched.Cancel()
-	}
-}
-
-func (c *conn) watch(w weir.Canceler) {
-	c.mu.Lock()
-	c.watched = w
-	gone := c.gone
-	c.mu.Unlock()
-	if gone && w != nil {
-		w.Cancel()
-	}
-}
+// Cancel is called by the poller when the client has gone.
+func (c *conn) Cancel() { c.watch.cancel() }
 
 // detach gives the connection to a relay.
 func (c *conn) detach() {

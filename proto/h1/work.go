@@ -223,7 +223,7 @@ func (w *work) Reset(*weir.Fault) {
 }
 
 // Watch implements weir.Stream.
-func (w *work) Watch(c weir.Canceler) { w.conn.watch(c) }
+func (w *work) Watch(c weir.Canceler) { w.conn.watch.set(c) }
 
 var (
 	_ weir.Stream = (*work)(nil)
