@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -47,38 +46,32 @@ type Transport struct {
 	ep     *weir.Endpoint
 	cfg    TransportConfig
 	closed atomic.Bool
-	idle   atomic.Int64
+	places places
 	shards []idleShard
-}
-
-// An idleShard keeps the idle connections of one poller, the last one used on top.
-type idleShard struct {
-	mu    sync.Mutex // protects stack
-	stack []*upConn
-	_     [64]byte // keeps the shards of two cores out of one cache line
 }
 
 var _ weir.Transport = (*Transport)(nil)
 
 // NewTransport returns the transport to ep.
 func NewTransport(ep *weir.Endpoint, c TransportConfig) *Transport {
-	return &Transport{ep: ep, cfg: c.orDefaults(), shards: make([]idleShard, c.Group.Shards())}
+	t := &Transport{ep: ep, cfg: c.orDefaults(), shards: make([]idleShard, c.Group.Shards())}
+	t.places.init(t.cfg.KeepAlive, len(t.shards))
+	return t
 }
 
 // Idle returns the number of kept connections.
-func (t *Transport) Idle() int { return int(t.idle.Load()) }
+func (t *Transport) Idle() (n int) {
+	for i := range t.shards {
+		n += t.shards[i].size()
+	}
+	return n
+}
 
 // Close closes the kept connections; those under way are closed when their exchange ends.
 func (t *Transport) Close() {
 	t.closed.Store(true)
 	for i := range t.shards {
-		s := &t.shards[i]
-		s.mu.Lock()
-		list := s.stack
-		s.stack = nil
-		s.mu.Unlock()
-		for _, u := range list {
-			t.idle.Add(-1)
+		for _, u := range t.shards[i].empty(&t.places) {
 			if u.Reclaim() {
 				u.Conn.Close()
 			}
@@ -126,18 +119,14 @@ func (u *upConn) mayRepeat(x *weir.Exchange, f *weir.Fault) bool {
 
 // take returns a kept connection, or nil. It looks at the client's own poller first.
 func (t *Transport) take(x *weir.Exchange) *upConn {
-	if t.idle.Load() == 0 {
-		return nil
-	}
 	n := len(t.shards)
 	for i := range n {
 		s := &t.shards[(x.Conn.Shard+i)%n]
 		for {
-			u := s.pop()
+			u := s.pop(&t.places)
 			if u == nil {
 				break
 			}
-			t.idle.Add(-1)
 			if !u.Reclaim() {
 				continue
 			}
@@ -156,36 +145,11 @@ func (t *Transport) take(x *weir.Exchange) *upConn {
 // unasked must never be taken for the next answer.
 const trustFor = int64(20 * time.Millisecond)
 
-func (s *idleShard) pop() *upConn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.stack)
-	if n == 0 {
-		return nil
-	}
-	u := s.stack[n-1]
-	s.stack[n-1] = nil
-	s.stack = s.stack[:n-1]
-	return u
-}
-
 // put keeps a connection on which an exchange has ended well, at now or shortly before.
 func (t *Transport) put(u *upConn, now int64) {
-	if t.closed.Load() || t.idle.Load() >= int64(t.cfg.KeepAlive) {
-		u.Conn.Close()
-		return
-	}
-	s := &t.shards[u.Shard()%len(t.shards)]
 	u.since = now
 	u.SetReadDeadline(now + int64(t.cfg.KeepIdle))
-	s.mu.Lock()
-	kept := u.asleep()
-	if kept {
-		s.stack = append(s.stack, u)
-		t.idle.Add(1)
-	}
-	s.mu.Unlock()
-	switch {
+	switch kept := !t.closed.Load() && t.shardOf(u).push(u, &t.places); {
 	case !kept:
 		u.Conn.Close()
 	case t.closed.Load():
@@ -193,18 +157,11 @@ func (t *Transport) put(u *upConn, now int64) {
 	}
 }
 
+func (t *Transport) shardOf(u *upConn) *idleShard { return &t.shards[u.Shard()%len(t.shards)] }
+
 // Run is the task of a kept connection: the server closed it, sent something unasked, or its time is over.
 func (u *upConn) Run(*poll.Worker) {
-	s := &u.t.shards[u.Shard()%len(u.t.shards)]
-	s.mu.Lock()
-	for i := range s.stack {
-		if s.stack[i] == u {
-			s.stack = append(s.stack[:i], s.stack[i+1:]...)
-			u.t.idle.Add(-1)
-			break
-		}
-	}
-	s.mu.Unlock()
+	u.t.shardOf(u).remove(u, &u.t.places)
 	u.Conn.Close()
 }
 
