@@ -163,7 +163,7 @@ func TestParserAllocations(t *testing.T) {
 		"response": func() { r.Header.Reset(); parseResponse(benchResponse, nil, &lim, "GET", &r, &f) },
 		"head end": func() { headEnd(head, 0) },
 		"write":    func() { out = appendRequestHead(out[:0], &q); out = appendResponseHead(out[:0], 200, &r.Header) },
-		"date":     func() { out = appendDate(out[:0]) },
+		"date":     func() { out = clock.AppendDate(out[:0]) },
 		"chunks": func() {
 			d.reset(&lim)
 			for at := 0; ; {

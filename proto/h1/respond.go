@@ -111,7 +111,7 @@ func (w *work) appendHead(out []byte, x *weir.Exchange, aw *answerWriter) []byte
 	out = appendResponseHead(out, r.Status, &r.Header)
 	if !r.Header.HasKnown(weir.FieldDate) {
 		out = append(out, "Date: "...)
-		out = appendDate(out)
+		out = clock.AppendDate(out)
 		out = append(out, "\r\n"...)
 	}
 	out = w.appendFraming(out, x, aw)

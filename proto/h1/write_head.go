@@ -2,8 +2,6 @@ package h1
 
 import (
 	"strconv"
-	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"weir"
@@ -131,23 +129,4 @@ func sendable(r *weir.Request) bool {
 func appendChunkSize(dst []byte, n int) []byte {
 	dst = strconv.AppendUint(dst, uint64(n), 16)
 	return append(dst, "\r\n"...)
-}
-
-// dateNow is the time of an answer as its Date field has it, made once a second.
-type dateNow struct {
-	second int64
-	text   string
-}
-
-var date atomic.Pointer[dateNow]
-
-// appendDate appends the present time (RFC 9110, section 5.6.7).
-func appendDate(dst []byte) []byte {
-	now := time.Now()
-	d := date.Load()
-	if d == nil || d.second != now.Unix() {
-		d = &dateNow{now.Unix(), now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")}
-		date.Store(d)
-	}
-	return append(dst, d.text...)
 }
