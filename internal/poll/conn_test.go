@@ -34,6 +34,13 @@ func init() {
 				return <-got, far
 			}
 		},
+		"prefixed": func(t *testing.T) pair {
+			make2 := kind("dialled")(t)
+			return func(t *testing.T) (Conn, net.Conn) {
+				c, far := make2(t)
+				return &prefixed{Conn: c}, far
+			}
+		},
 		"dialled": func(t *testing.T) pair {
 			g := newGroup(t)
 			return func(t *testing.T) (Conn, net.Conn) {

@@ -61,7 +61,7 @@ func (p *pipe) close() {
 
 // Splice moves bytes by splice(2) through a pipe: they never enter this process.
 func (s *sock) Splice(src Conn, n int64, from, to Pace) (int64, error) {
-	source, ok := src.(*sock)
+	source, ok := below(src).(*sock)
 	if !ok {
 		return 0, ErrNoSplice
 	}
