@@ -167,7 +167,7 @@ func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, 
 			return run, err
 		}
 	}
-	h, _, err := b.chain(r, end)
+	h, _, err := b.chain(g.versionOf(r), r, end)
 	if err != nil {
 		return run, err
 	}
@@ -196,6 +196,16 @@ func (c captor) RoundTrip(x *weir.Exchange) error {
 	c.run.sent = x.Clone()
 	x.Response.Status = 200
 	return nil
+}
+
+// versionOf returns the site that has the route.
+func (g *generation) versionOf(r *config.Route) *siteVersion {
+	for _, v := range g.sites {
+		if slices.Contains(v.Routes, r) {
+			return v
+		}
+	}
+	return &siteVersion{Site: &config.Site{}}
 }
 
 // routeConfig returns what the configuration says of a route; nil for the one that a broken site has.

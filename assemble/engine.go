@@ -40,6 +40,7 @@ type Engine struct {
 	recent  *observe.Recent
 	logs    *observe.Logs
 	via     string // this process in Via
+	certs   *certs // nil: nothing is encrypted, since nothing is served
 	secret  []byte // keys what clients get to keep; nil: nothing is kept over a restart
 	started time.Time
 	dry     bool // nothing is opened
@@ -98,6 +99,7 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 		return diags, errNothing
 	}
 	e.secret = secretOf(c.StateDir, e.o.Log)
+	e.certs = newCerts(c.StateDir, e.o.Log)
 	e.server = server.New(server.Config{
 		Group: e.o.Group, Log: e.o.Log, Inherited: e.o.Inherited,
 		Bound: func() error {
@@ -230,6 +232,9 @@ func (e *Engine) Close() error {
 	defer e.mu.Unlock()
 	if g := e.current.Load(); g != nil {
 		g.retire()
+	}
+	if e.certs != nil {
+		e.certs.watcher.Close()
 	}
 	e.logs.Close()
 	return err

@@ -48,8 +48,12 @@ func (b *builder) expectOne(v *siteVersion, e *config.Expect) error {
 		host = firstHost(v.Hosts)
 	}
 	q := Request{Method: e.Method, URL: "http://" + host + e.Target, Client: e.Client}
+	on := v.On
+	if secure := b.secureOn(v); v.sealing != nil { // it would be sent there first
+		q.URL, on = "https://"+host+e.Target, []string{secure[0].Name}
+	}
 	for _, l := range b.g.snapshot.Listeners {
-		if q.Listener == "" && slices.Contains(v.On, l.Name) {
+		if q.Listener == "" && slices.Contains(on, l.Name) {
 			q.Listener = l.Name
 		}
 	}

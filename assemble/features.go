@@ -1,12 +1,15 @@
 package assemble
 
 import (
+	"time"
+
 	"weir"
 	"weir/config"
 	"weir/feature/access"
 	"weir/feature/errors"
 	"weir/feature/forward"
 	"weir/feature/header"
+	"weir/feature/https"
 	"weir/feature/maxbody"
 	"weir/feature/requestid"
 	"weir/feature/rewrite"
@@ -32,6 +35,25 @@ func features() []feature {
 		{"headers", weir.PhaseRewrite, makeHeader},
 		{"forward", weir.PhaseForward, makeForward},
 	}
+}
+
+// makeHTTPS is for sites that are served encrypted. It stands before all others.
+func makeHTTPS(v *siteVersion) weir.Middleware {
+	if v.sealing == nil {
+		return nil
+	}
+	t := tlsOf(v.Site)
+	var cfg https.Config
+	if !t.NoRedirect {
+		cfg.Port = v.sealing.port
+	}
+	switch {
+	case t.HSTS != nil:
+		cfg.HSTS = *t.HSTS
+	case t.From != config.FromInternal && v.sealing.public:
+		cfg.HSTS = 365 * 24 * time.Hour
+	}
+	return https.New(cfg)
 }
 
 func makeRequestID(s *config.Settings) (weir.Middleware, error) {

@@ -24,6 +24,8 @@ type generation struct {
 	routes   []*weir.Route
 	logs     []observe.LogConfig
 
+	releases []func() // of certificates' files
+
 	failedExpects int
 }
 
@@ -39,6 +41,7 @@ type siteVersion struct {
 	state        observe.SiteState
 	why          config.Diagnostics // it is not SiteOK
 	routes       []*weir.Route
+	sealing      *sealing               // nil: it is not served encrypted
 	out          map[*config.Route]bool // of a draft: routes with errors that were found after it was read
 }
 
@@ -50,16 +53,15 @@ func (g *generation) start() {
 }
 
 // discard gives back what was made for a generation that was never served.
-func (g *generation) discard() {
-	for _, p := range g.pools {
-		p.Close()
-	}
-}
+func (g *generation) discard() { g.retire() }
 
 // retire ends what no later generation has taken over.
 func (g *generation) retire() {
 	for _, p := range g.pools {
 		p.Close()
+	}
+	for _, release := range g.releases {
+		release()
 	}
 }
 
@@ -96,6 +98,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 		}
 		b.makeRouter(listeners)
 	}
+	b.g.snapshot.Listeners = b.sealListeners(listeners)
 	b.g.snapshot.Router = b.front(trusted)
 	return b.g, b.diags
 }

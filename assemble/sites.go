@@ -25,6 +25,9 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 	if len(v.On) > 0 && len(s.Listeners) == 0 {
 		return s, []error{fmt.Errorf("site %q: none of its listeners can be used", v.Name)}
 	}
+	if err := b.seal(v); err != nil {
+		errs = append(errs, err)
+	}
 	names := routeNames(v.Routes)
 	for i, r := range v.Routes {
 		if b.engine.draft {
@@ -44,7 +47,7 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 		s.Routes = append(s.Routes, spec(r, target))
 	}
 	var err error
-	if s.Missing, err = makeMissing(&v.Settings); err != nil {
+	if s.Missing, err = makeMissing(v); err != nil {
 		errs = append(errs, fmt.Errorf("site %q: %w", v.Name, err))
 	}
 	return s, errs
@@ -55,18 +58,27 @@ func wrongRoute(v *siteVersion, r *config.Route, err error) error {
 }
 
 // makeMissing makes what answers requests that the site has no route for: nil where the plain answer will do.
-func makeMissing(s *config.Settings) (weir.Handler, error) {
-	pages, err := makeErrors(s)
-	if pages == nil || err != nil {
-		return nil, err
-	}
-	id, err := makeRequestID(s)
+func makeMissing(v *siteVersion) (weir.Handler, error) {
+	pages, err := makeErrors(&v.Settings)
 	if err != nil {
 		return nil, err
 	}
-	all := []weir.Middleware{pages}
+	var all []weir.Middleware
+	if encrypt := makeHTTPS(v); encrypt != nil {
+		all = append(all, encrypt)
+	}
+	if pages == nil && all == nil {
+		return nil, nil
+	}
+	id, err := makeRequestID(&v.Settings)
+	if err != nil {
+		return nil, err
+	}
 	if id != nil {
-		all = []weir.Middleware{id, pages}
+		all = append(all, id)
+	}
+	if pages != nil {
+		all = append(all, pages)
 	}
 	return join(all)(weir.HandlerFunc(noRoute)), nil
 }
@@ -142,14 +154,18 @@ func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Rou
 		Log:   b.routeLog(&r.Settings),
 	}
 	target.Host, _ = hostOf(r)
-	target.Handler, target.Steps, err = b.chain(r, end)
+	target.Handler, target.Steps, err = b.chain(v, r, end)
 	return target, err
 }
 
 // chain puts the features that the route asks for before end.
-func (b *builder) chain(r *config.Route, end weir.Handler) (weir.Handler, []string, error) {
+func (b *builder) chain(v *siteVersion, r *config.Route, end weir.Handler) (weir.Handler, []string, error) {
 	var steps []weir.Step
 	var names []string
+	if wrap := makeHTTPS(v); wrap != nil {
+		steps = append(steps, weir.Step{Phase: weir.PhaseObserve, Name: "https", Wrap: wrap})
+		names = append(names, "https")
+	}
 	for _, f := range features() {
 		wrap, err := f.make(b, r)
 		if err != nil {

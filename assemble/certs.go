@@ -1,0 +1,298 @@
+package assemble
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+
+	"weir/cert"
+	"weir/config"
+	"weir/server"
+)
+
+// certs is what of certificates lasts from one generation to the next.
+type certs struct {
+	watcher *cert.Watcher
+	tickets *cert.Tickets
+	folder  string // of the state
+
+	mu        sync.Mutex // protects authority
+	authority *cert.Authority
+}
+
+func newCerts(folder string, log *slog.Logger) *certs {
+	return &certs{watcher: cert.NewWatcher(0, log), tickets: cert.NewTickets(0), folder: folder}
+}
+
+// internal returns the authority of weir's own, made at its first use.
+func (c *certs) internal() (*cert.Authority, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.authority != nil {
+		return c.authority, nil
+	}
+	a, err := cert.NewAuthority(filepath.Join(c.folder, "ca"))
+	if err != nil {
+		return nil, fmt.Errorf("the internal authority cannot be used: %w", err)
+	}
+	c.authority = a
+	return a, nil
+}
+
+// A sealing is how the encrypted connections for one site are made.
+type sealing struct {
+	names    []string // of certificates; empty: for clients that ask for no name that another site has
+	fallback bool     // the site is for any host
+	source   cert.Source
+	policy   *cert.Policy // nil: that of the listener
+	port     func() int   // of the listener that the site is encrypted on
+	public   bool         // clients need not be told to trust its certificate
+}
+
+// secureOn are the listeners on which a site is served encrypted.
+func (b *builder) secureOn(v *siteVersion) []*config.Listener {
+	if tlsOf(v.Site).From == config.FromNowhere {
+		return nil
+	}
+	var out []*config.Listener
+	for _, l := range b.config.Listeners {
+		if l.TLS != nil && isOn(v.On, l.Name) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func isOn(on []string, listener string) bool { return len(on) == 0 || slices.Contains(on, listener) }
+
+// tlsOf is what the site says of TLS.
+func tlsOf(s *config.Site) config.SiteTLS {
+	if s.TLS == nil {
+		return config.SiteTLS{}
+	}
+	return *s.TLS
+}
+
+// seal settles how the site is encrypted, if it is.
+func (b *builder) seal(v *siteVersion) error {
+	v.sealing = nil
+	listeners := b.secureOn(v)
+	if len(listeners) == 0 {
+		return nil
+	}
+	s := &sealing{port: b.portOf(listeners[0])}
+	for _, h := range v.Hosts {
+		if h == "*" {
+			s.fallback = true
+		} else {
+			s.names = append(s.names, h)
+		}
+	}
+	t := tlsOf(v.Site)
+	var err error
+	if s.source, err = b.source(&t, s); err != nil {
+		return &placedError{b.posOf(v, &t), fmt.Errorf("site %q: tls: %w", v.Name, err)}
+	}
+	if s.policy, err = b.sitePolicy(&t, listeners[0].TLS); err != nil {
+		return &placedError{b.posOf(v, &t), fmt.Errorf("site %q: tls: %w", v.Name, err)}
+	}
+	if s.source != nil {
+		v.sealing = s
+	}
+	return nil
+}
+
+func (b *builder) posOf(v *siteVersion, t *config.SiteTLS) config.Pos {
+	if t.Pair.Pos.Line > 0 {
+		return t.Pair.Pos
+	}
+	if t.Pos.Line > 0 {
+		return t.Pos
+	}
+	return v.Pos
+}
+
+// source returns what gives the site's certificates; nil: nothing does.
+func (b *builder) source(t *config.SiteTLS, s *sealing) (cert.Source, error) {
+	switch {
+	case t.From == config.FromFiles:
+		s.public = true
+		return b.files(t.Pair)
+	case b.engine.dry:
+		return unasked{}, nil
+	case len(s.names) == 0 && t.From != config.FromInternal:
+		return nil, nil // nobody certifies any name at all
+	}
+	a, err := b.engine.certs.internal()
+	if err != nil {
+		return nil, err
+	}
+	if len(s.names) == 0 {
+		return a.For("localhost")
+	}
+	return a.For(s.names...)
+}
+
+// An unasked source stands where nothing is served.
+type unasked struct{}
+
+// Certificate implements cert.Source.
+func (unasked) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return nil, cert.ErrNoName
+}
+
+// files returns the source for a pair of files, which is watched as long as a generation uses it.
+func (b *builder) files(p config.KeyPair) (cert.Source, error) {
+	if b.engine.dry {
+		return cert.NewFiles(p.Certificate, p.Key)
+	}
+	f, release, err := b.engine.certs.watcher.Files(p.Certificate, p.Key)
+	if err != nil {
+		return nil, err
+	}
+	b.g.releases = append(b.g.releases, release)
+	return f, nil
+}
+
+// sitePolicy is what the site asks of clients otherwise than the listener; nil: nothing.
+func (b *builder) sitePolicy(t *config.SiteTLS, l *config.ListenerTLS) (*cert.Policy, error) {
+	if t.Clients == (config.ClientTLS{}) {
+		return nil, nil
+	}
+	c := l.Clients
+	if t.Clients.Minimum != "" {
+		c.Minimum = t.Clients.Minimum
+	}
+	if t.Clients.CA != "" {
+		c.CA = t.Clients.CA
+	}
+	if t.Clients.Verify != "" {
+		c.Verify = t.Clients.Verify
+	}
+	p, err := clientPolicy(c)
+	return &p, err
+}
+
+// clientPolicy makes a policy of what is asked of clients.
+func clientPolicy(c config.ClientTLS) (p cert.Policy, err error) {
+	p.Minimum = tls.VersionTLS12
+	if c.Minimum == "1.3" {
+		p.Minimum = tls.VersionTLS13
+	}
+	p.Verify, _ = cert.ParseVerify(c.Verify)
+	if p.Verify != cert.Off && c.CA != "" {
+		if p.ClientCAs, err = cert.Pool(c.CA); err != nil {
+			return p, err
+		}
+	}
+	return p, p.Check()
+}
+
+// portOf tells a listener's port once it is open: it may have been left to the system.
+func (b *builder) portOf(l *config.Listener) func() int {
+	e, name, port := b.engine, l.Name, portIn(l.Address)
+	return func() int {
+		if port == 0 && e.server != nil {
+			if a := e.server.Addr(name); a != nil {
+				return portIn(a.String())
+			}
+		}
+		return port
+	}
+}
+
+// sealListeners gives the listeners that encrypt their connections what they need for it. One that cannot have it
+// is left out: it must not be open without.
+func (b *builder) sealListeners(specs []server.ListenerSpec) []server.ListenerSpec {
+	out := specs[:0]
+	for _, s := range specs {
+		if b.sealListener(&s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func (b *builder) sealListener(s *server.ListenerSpec) bool {
+	l := b.listenerOf(s.Name)
+	if l == nil || l.TLS == nil {
+		return true
+	}
+	c, err := b.tlsConfig(l)
+	if err != nil {
+		b.complain(l.TLS.Pos, fmt.Sprintf("listener %q: tls: %v", l.Name, err))
+		return false
+	}
+	s.TLS = c
+	return true
+}
+
+func (b *builder) listenerOf(name string) *config.Listener {
+	for _, l := range b.config.Listeners {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// tlsConfig makes the configuration of an encrypted listener.
+func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
+	p, err := clientPolicy(l.TLS.Clients)
+	if err != nil {
+		return nil, err
+	}
+	p.Protocols = []string{"http/1.1"}
+	entries, err := b.entries(l)
+	if err != nil {
+		return nil, err
+	}
+	table, err := cert.NewTable(entries)
+	if err != nil {
+		return nil, err
+	}
+	var tickets *cert.Tickets
+	if b.engine.certs != nil {
+		tickets = b.engine.certs.tickets
+	}
+	return p.ServerConfig(table, tickets), nil
+}
+
+// entries are the certificates of a listener: its own for who asks for no site's name, and those of its sites.
+func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
+	own := cert.Entry{Default: true}
+	if l.TLS.Default.Certificate != "" {
+		if own.Source, err = b.files(l.TLS.Default); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range b.g.sites {
+		if v.sealing == nil || !isOn(v.On, l.Name) {
+			continue
+		}
+		s := v.sealing
+		e := cert.Entry{Names: s.names, Source: s.source, Policy: s.policy}
+		if s.fallback && own.Source == nil {
+			own.Source, own.Policy = s.source, s.policy
+		}
+		if len(s.names) > 0 {
+			list = append(list, e)
+		}
+	}
+	if own.Source != nil {
+		list = append(list, own)
+	}
+	return list, nil
+}
+
+// portIn is the port of an address; 0: the system chooses it, or there is none.
+func portIn(address string) int {
+	_, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	return n
+}

@@ -1,0 +1,92 @@
+// Package https sends what comes unencrypted to https, and has browsers remember that there is such a thing
+// (Strict-Transport-Security, RFC 6797).
+package https
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"weir"
+)
+
+// Config is what New makes a middleware of.
+type Config struct {
+	// Port returns the port that answers https; nil: requests that come unencrypted are not sent anywhere.
+	Port func() int
+	// HSTS is how long browsers shall come by https alone; 0: nothing is said of it.
+	HSTS time.Duration
+}
+
+// New returns the middleware, for weir.PhaseObserve, or nil where there is nothing to do.
+func New(cfg Config) weir.Middleware {
+	if cfg.Port == nil && cfg.HSTS <= 0 {
+		return nil
+	}
+	age := ""
+	if cfg.HSTS > 0 {
+		age = "max-age=" + strconv.FormatInt(int64(cfg.HSTS/time.Second), 10)
+	}
+	return func(next weir.Handler) weir.Handler { return &https{next, cfg.Port, age} }
+}
+
+type https struct {
+	next weir.Handler
+	port func() int
+	age  string // the field's value; "": it is not sent
+}
+
+// ServeExchange implements weir.Handler. Browsers ignore the field where it comes unencrypted, and it must not be
+// sent there (RFC 6797, section 7.2).
+func (h *https) ServeExchange(x *weir.Exchange) error {
+	if x.Request.Scheme != "https" {
+		if h.port == nil {
+			return h.next.ServeExchange(x)
+		}
+		return h.redirect(x)
+	}
+	err := h.next.ServeExchange(x)
+	if err == nil && h.age != "" && x.Response.Status >= 200 {
+		x.Response.Header.Set("Strict-Transport-Security", h.age)
+	}
+	return err
+}
+
+// redirect answers with the same address under https: for ever to GET and HEAD, as browsers know it, and otherwise
+// with the status that keeps method and body.
+func (h *https) redirect(x *weir.Exchange) error {
+	r := &x.Request
+	if r.Authority == "" || !strings.HasPrefix(r.RawPath, "/") {
+		return weir.Refuse(weir.CauseRequestHost, "redirect to https")
+	}
+	status := 308
+	if r.Method == "GET" || r.Method == "HEAD" {
+		status = 301
+	}
+	x.Response.Text(status, weir.StatusText(status)+"\n")
+	x.Response.Header.Add("Location", location(r, h.port()))
+	return nil
+}
+
+func location(r *weir.Request, port int) string {
+	var b strings.Builder
+	b.WriteString("https://")
+	b.WriteString(withoutPort(r.Authority))
+	if port != 443 {
+		b.WriteString(":" + strconv.Itoa(port))
+	}
+	b.WriteString(r.RawPath)
+	if r.Query != "" {
+		b.WriteString("?" + r.Query)
+	}
+	return b.String()
+}
+
+// withoutPort returns the host of an authority as a URL has it: an IPv6 address keeps its brackets.
+func withoutPort(authority string) string {
+	if end := strings.LastIndexByte(authority, ']'); end >= 0 {
+		return authority[:end+1]
+	}
+	host, _, _ := strings.Cut(authority, ":")
+	return host
+}

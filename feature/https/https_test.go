@@ -1,0 +1,51 @@
+package https
+
+import (
+	"testing"
+	"time"
+
+	"weir"
+)
+
+func TestHTTPS(t *testing.T) {
+	ok := weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Text(200, "ok")
+		return nil
+	})
+	port := func(n int) func() int { return func() int { return n } }
+	for _, c := range []struct {
+		name                       string
+		cfg                        Config
+		scheme, method, host, path string
+		status                     int
+		location, hsts             string
+	}{
+		{"sent on", Config{Port: port(443)}, "http", "GET", "a.example", "/x%20y", 301, "https://a.example/x%20y?q=1", ""},
+		{"another port", Config{Port: port(8443)}, "http", "HEAD", "a.example:8080", "/", 301, "https://a.example:8443/?q=1", ""},
+		{"method kept", Config{Port: port(443)}, "http", "POST", "[::1]:80", "/", 308, "https://[::1]/?q=1", ""},
+		{"encrypted", Config{Port: port(443), HSTS: time.Hour}, "https", "GET", "a.example", "/", 200, "", "max-age=3600"},
+		{"left alone", Config{HSTS: time.Hour}, "http", "GET", "a.example", "/", 200, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var x weir.Exchange
+			x.Request = weir.Request{Method: c.method, Scheme: c.scheme, Authority: c.host, Path: "/", RawPath: c.path, Query: "q=1"}
+			if err := New(c.cfg)(ok).ServeExchange(&x); err != nil {
+				t.Fatal(err)
+			}
+			h := &x.Response.Header
+			location := h.Get("Location")
+			hsts := h.Get("Strict-Transport-Security")
+			if x.Response.Status != c.status || location != c.location || hsts != c.hsts {
+				t.Errorf("%d %q %q, want %d %q %q", x.Response.Status, location, hsts, c.status, c.location, c.hsts)
+			}
+		})
+	}
+	if New(Config{}) != nil {
+		t.Error("a middleware that does nothing")
+	}
+	var x weir.Exchange
+	x.Request = weir.Request{Method: "GET", Scheme: "http", RawPath: "/"}
+	if err := New(Config{Port: port(443)})(ok).ServeExchange(&x); weir.AsFault(err).Cause != weir.CauseRequestHost {
+		t.Errorf("without a host: %v", err)
+	}
+}
