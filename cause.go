@@ -26,6 +26,7 @@ const (
 	CauseClientBodyTimeout
 	CauseClientWriteTimeout
 	CauseMethodRefused
+	CauseMisdirected
 
 	CauseNoSite
 	CauseNoRoute
@@ -53,6 +54,19 @@ const (
 	CauseUpstreamFraming
 	CauseUpstreamUpgrade
 	CauseUpstreamProtocol
+	CauseUpstreamTLSExpired
+	CauseUpstreamTLSNotYetValid
+	CauseUpstreamTLSUnknownAuthority
+	CauseUpstreamTLSNameMismatch
+	CauseUpstreamTLSPinMismatch
+	CauseUpstreamTLSBadCertificate
+	CauseUpstreamTLSCertificateAsked
+	CauseUpstreamTLSCertificateDenied
+	CauseUpstreamTLSNameDenied
+	CauseUpstreamTLSVersion
+	CauseUpstreamTLSProtocol
+	CauseUpstreamTLSHandshake
+	CauseUpstreamTLSNotTLS
 	CauseStopping
 	CauseOverload
 	causeCount
@@ -87,6 +101,7 @@ var causes = [causeCount]causeInfo{
 	CauseClientBodyTimeout:     {"client.body_timeout", SideClient, 408, "the request body arrived more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
 	CauseClientWriteTimeout:    {"client.write_timeout", SideClient, 499, "the client took the answer more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
 	CauseMethodRefused:         {"client.method", SideClient, 405, "the method is not served here", "CONNECT and TRACE are refused: weir is no forward proxy"},
+	CauseMisdirected:           {"client.misdirected", SideClient, 421, "the connection was encrypted for another site, and this one asks more of its clients", "the client comes back on a connection of its own"},
 
 	CauseNoSite:     {"route.no_site", SideClient, 404, "no site of the listener has that host", "add the host to a site, or a site with hosts = [\"*\"]; `weir explain URL` tells the nearest one"},
 	CauseNoRoute:    {"route.no_route", SideClient, 404, "the site has no route for that request", "`weir explain URL` tells why each route lost"},
@@ -96,26 +111,39 @@ var causes = [causeCount]causeInfo{
 	CauseFixed:      {"route.fixed", SideWeir, 500, "the route answers with a fixed failure", "it was configured so: see respond of the route"},
 	CauseExpression: {"route.expression", SideWeir, 500, "a when expression would have cost more than one request may", "the note of the log line names the route: simplify its expression, or see which client sends so much"},
 
-	CauseNoServer:               {"upstream.no_server", SideUpstream, 503, "the upstream has no server at all: its names have not been resolved to any address yet", "check the name of the server; /status shows the resolver's last error"},
-	CauseNoHealthyServer:        {"upstream.no_healthy_server", SideUpstream, 503, "every server of the upstream is out of service", "/status shows why each is out"},
-	CauseQueueFull:              {"upstream.queue_full", SideUpstream, 503, "all servers are at their limit and the queue is full", "add servers, or raise queue.per_server or queue.length"},
-	CauseQueueTimeout:           {"upstream.queue_timeout", SideUpstream, 503, "no server had room within the queue's time limit", "add servers, or raise queue.per_server or queue.timeout"},
-	CauseUpstreamDNS:            {"upstream.dns", SideUpstream, 502, "the server's name could not be resolved", "check the name and the resolver; /status shows the error"},
-	CauseUpstreamConnect:        {"upstream.connect_refused", SideUpstream, 502, "the server refused the connection", "see whether the server runs and listens on that address and port"},
-	CauseUpstreamConnectTimeout: {"upstream.connect_timeout", SideUpstream, 504, "the server did not accept the connection in time", "a firewall drops packets, the server is overloaded, or timeouts.connect is too short"},
-	CauseUpstreamUnreachable:    {"upstream.unreachable", SideUpstream, 502, "there is no way to the server", "check routes, network and address; for a unix socket its path and permissions"},
-	CauseUpstreamReset:          {"upstream.reset", SideUpstream, 502, "the server reset the connection before it had answered", "see the server's own log of that time: it crashed or refused the request"},
-	CauseUpstreamClosed:         {"upstream.closed", SideUpstream, 502, "the server closed the connection before it had answered", "see the server's own log of that time; its keep-alive timeout should be longer than keepalive_idle"},
-	CauseUpstreamWrite:          {"upstream.write", SideUpstream, 502, "the request could not be sent to the server", "see the server's own log of that time"},
-	CauseUpstreamHeaderTimeout:  {"upstream.first_byte_timeout", SideUpstream, 504, "the server did not begin to answer in time", "the server is slow or stuck; raise timeouts.first_byte of the upstream if it may be that slow"},
-	CauseUpstreamBodyTimeout:    {"upstream.idle_timeout", SideUpstream, 504, "the server stopped in the middle of its answer", "raise timeouts.idle of the upstream for streams with long pauses"},
-	CauseUpstreamBodyCut:        {"upstream.body_cut", SideUpstream, 502, "the server's answer ended before its announced length", "see the server's own log of that time"},
-	CauseUpstreamHeader:         {"upstream.header", SideUpstream, 502, "the head of the server's answer is malformed or too large", "mend the server; `weir explain` and the event log quote the line"},
-	CauseUpstreamFraming:        {"upstream.framing", SideUpstream, 502, "the length of the server's answer is ambiguous or malformed", "mend the server"},
-	CauseUpstreamUpgrade:        {"upstream.upgrade", SideUpstream, 502, "the server switched to another protocol than asked for, or without being asked", "mend the server"},
-	CauseUpstreamProtocol:      {"upstream.protocol", SideUpstream, 502, "the server broke the rules of HTTP/2 or HTTP/3, or does not speak it", "see whether the server speaks that version on that port; if it does, mend it"},
-	CauseStopping:               {"weir.stopping", SideWeir, 503, "weir is being stopped", "send traffic elsewhere before the stop"},
-	CauseOverload:               {"weir.overload", SideWeir, 503, "a limit of weir itself is reached", "raise the limit of open files, or add machines"},
+	CauseNoServer:                     {"upstream.no_server", SideUpstream, 503, "the upstream has no server at all: its names have not been resolved to any address yet", "check the name of the server; /status shows the resolver's last error"},
+	CauseNoHealthyServer:              {"upstream.no_healthy_server", SideUpstream, 503, "every server of the upstream is out of service", "/status shows why each is out"},
+	CauseQueueFull:                    {"upstream.queue_full", SideUpstream, 503, "all servers are at their limit and the queue is full", "add servers, or raise queue.per_server or queue.length"},
+	CauseQueueTimeout:                 {"upstream.queue_timeout", SideUpstream, 503, "no server had room within the queue's time limit", "add servers, or raise queue.per_server or queue.timeout"},
+	CauseUpstreamDNS:                  {"upstream.dns", SideUpstream, 502, "the server's name could not be resolved", "check the name and the resolver; /status shows the error"},
+	CauseUpstreamConnect:              {"upstream.connect_refused", SideUpstream, 502, "the server refused the connection", "see whether the server runs and listens on that address and port"},
+	CauseUpstreamConnectTimeout:       {"upstream.connect_timeout", SideUpstream, 504, "the server did not accept the connection in time", "a firewall drops packets, the server is overloaded, or timeouts.connect is too short"},
+	CauseUpstreamUnreachable:          {"upstream.unreachable", SideUpstream, 502, "there is no way to the server", "check routes, network and address; for a unix socket its path and permissions"},
+	CauseUpstreamReset:                {"upstream.reset", SideUpstream, 502, "the server reset the connection before it had answered", "see the server's own log of that time: it crashed or refused the request"},
+	CauseUpstreamClosed:               {"upstream.closed", SideUpstream, 502, "the server closed the connection before it had answered", "see the server's own log of that time; its keep-alive timeout should be longer than keepalive_idle"},
+	CauseUpstreamWrite:                {"upstream.write", SideUpstream, 502, "the request could not be sent to the server", "see the server's own log of that time"},
+	CauseUpstreamHeaderTimeout:        {"upstream.first_byte_timeout", SideUpstream, 504, "the server did not begin to answer in time", "the server is slow or stuck; raise timeouts.first_byte of the upstream if it may be that slow"},
+	CauseUpstreamBodyTimeout:          {"upstream.idle_timeout", SideUpstream, 504, "the server stopped in the middle of its answer", "raise timeouts.idle of the upstream for streams with long pauses"},
+	CauseUpstreamBodyCut:              {"upstream.body_cut", SideUpstream, 502, "the server's answer ended before its announced length", "see the server's own log of that time"},
+	CauseUpstreamHeader:               {"upstream.header", SideUpstream, 502, "the head of the server's answer is malformed or too large", "mend the server; `weir explain` and the event log quote the line"},
+	CauseUpstreamFraming:              {"upstream.framing", SideUpstream, 502, "the length of the server's answer is ambiguous or malformed", "mend the server"},
+	CauseUpstreamUpgrade:              {"upstream.upgrade", SideUpstream, 502, "the server switched to another protocol than asked for, or without being asked", "mend the server"},
+	CauseUpstreamProtocol:             {"upstream.protocol", SideUpstream, 502, "the server broke the rules of HTTP/2 or HTTP/3, or does not speak it", "see whether the server speaks that version on that port; if it does, mend it"},
+	CauseUpstreamTLSExpired:           {"upstream.tls_expired", SideUpstream, 502, "the server's certificate has expired, or one of its chain", "renew it; see also whether weir's clock is right"},
+	CauseUpstreamTLSNotYetValid:       {"upstream.tls_not_yet_valid", SideUpstream, 502, "the server's certificate is not valid yet", "see whether the clocks of weir and of who made the certificate are right"},
+	CauseUpstreamTLSUnknownAuthority:  {"upstream.tls_unknown_authority", SideUpstream, 502, "the server's certificate comes from no authority that weir trusts", "name the authority in tls.ca of the upstream, or have the server send the whole chain"},
+	CauseUpstreamTLSNameMismatch:      {"upstream.tls_name_mismatch", SideUpstream, 502, "the server's certificate is for other names", "set tls.server_name of the upstream to a name that it has"},
+	CauseUpstreamTLSPinMismatch:       {"upstream.tls_pin_mismatch", SideUpstream, 502, "the server's key is none of those that are pinned", "if the server has a new key on purpose, add it to tls.pins of the upstream"},
+	CauseUpstreamTLSBadCertificate:    {"upstream.tls_bad_certificate", SideUpstream, 502, "the server's certificate is malformed or not meant for servers", "have it made anew; clients look at the subject alternative names alone"},
+	CauseUpstreamTLSCertificateAsked:  {"upstream.tls_certificate_asked", SideUpstream, 502, "the server wants a certificate of weir, and there is none", "name one in tls.certificate of the upstream"},
+	CauseUpstreamTLSCertificateDenied: {"upstream.tls_certificate_denied", SideUpstream, 502, "the server refused weir's certificate", "see the server's own log of that time: it trusts another authority, or the certificate has expired"},
+	CauseUpstreamTLSNameDenied:        {"upstream.tls_name_denied", SideUpstream, 502, "the server does not know the name that it was asked for", "set tls.server_name of the upstream to a name that it has"},
+	CauseUpstreamTLSVersion:           {"upstream.tls_version", SideUpstream, 502, "the server speaks no version of TLS that weir does", "it is older than TLS 1.2, or tls.minimum of the upstream asks for more than it has"},
+	CauseUpstreamTLSProtocol:          {"upstream.tls_protocol", SideUpstream, 502, "the server does not speak the protocol that the upstream asks for", "see protocol of the upstream"},
+	CauseUpstreamTLSHandshake:         {"upstream.tls_handshake", SideUpstream, 502, "the server and weir did not agree on how to encrypt", "the event log has the alert; see the server's own log of that time"},
+	CauseUpstreamTLSNotTLS:            {"upstream.tls_not_tls", SideUpstream, 502, "the server does not speak TLS on that port", "take the tls block of the upstream away, or name the port that speaks it"},
+	CauseStopping:                     {"weir.stopping", SideWeir, 503, "weir is being stopped", "send traffic elsewhere before the stop"},
+	CauseOverload:                     {"weir.overload", SideWeir, 503, "a limit of weir itself is reached", "raise the limit of open files, or add machines"},
 }
 
 // String returns the cause's code, such as "upstream.connect_refused"; "" for CauseNone.

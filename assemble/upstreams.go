@@ -2,9 +2,12 @@ package assemble
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
+	"os"
 
 	"weir"
+	"weir/cert"
 	"weir/config"
 	"weir/feature/forward"
 	"weir/proto/h1"
@@ -90,15 +93,19 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	if _, err := forward.WithHost(nil, "", c.Host); err != nil {
 		return upstream.Config{}, err
 	}
+	secure, err := b.securing(c.TLS)
+	if err != nil {
+		return upstream.Config{}, fmt.Errorf("upstream %q: tls: %w", c.Name, err)
+	}
 	cfg := upstream.Config{
 		Name: c.Name, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
-		Sticky: sticky(c.Sticky), Health: health(c.Health), Outlier: outlier(c.Outlier),
+		Sticky: sticky(c.Sticky), Health: health(c.Health, secure), Outlier: outlier(c.Outlier),
 		Retry:        retry(c.Retry),
 		Queue:        upstream.Queue{PerServer: c.Queue.PerServer, Length: c.Queue.Length, Timeout: c.Queue.Timeout},
 		Refresh:      upstream.Refresh(c.Refresh),
 		FirstLookup:  c.FirstLookup,
-		Transport:    b.transports(c),
-		TransportKey: fmt.Sprint(c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host),
+		Transport:    b.transports(c, secure),
+		TransportKey: fmt.Sprint(c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host, tlsKey(c.TLS)),
 	}
 	for _, s := range c.Servers {
 		cfg.Servers = append(cfg.Servers, upstream.Server{
@@ -111,8 +118,22 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	return cfg, nil
 }
 
+// tlsKey tells connections apart that are encrypted otherwise.
+func tlsKey(t *config.UpstreamTLS) string {
+	if t == nil {
+		return ""
+	}
+	same := *t
+	same.Pos, same.Pair.Pos = config.Pos{}, config.Pos{}
+	ca := ""
+	if info, err := os.Stat(t.CA); err == nil {
+		ca = info.ModTime().String()
+	}
+	return fmt.Sprint(same, ca)
+}
+
 // transports returns what makes the connections to one server.
-func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Transport {
+func (b *builder) transports(c *config.Upstream, secure *cert.ClientPolicy) func(*weir.Endpoint) weir.Transport {
 	cfg := h1.TransportConfig{
 		Group: b.engine.o.Group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
 		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
@@ -121,8 +142,42 @@ func (b *builder) transports(c *config.Upstream) func(*weir.Endpoint) weir.Trans
 		return func(ep *weir.Endpoint) weir.Transport { return named(unconnected{}, ep, c.Host) }
 	}
 	return func(ep *weir.Endpoint) weir.Transport {
+		cfg := cfg
+		if secure != nil {
+			cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: secure.Config(ep.Name)}).Dial
+		}
 		return named(h1.NewTransport(ep, cfg), ep, c.Host)
 	}
+}
+
+// securing returns how connections to the upstream's servers are encrypted; nil: they are not.
+func (b *builder) securing(t *config.UpstreamTLS) (*cert.ClientPolicy, error) {
+	if t == nil {
+		return nil, nil
+	}
+	p := &cert.ClientPolicy{ServerName: t.ServerName, Minimum: tls.VersionTLS12, Insecure: t.Insecure, Protocols: []string{"http/1.1"}}
+	if t.Minimum == "1.3" {
+		p.Minimum = tls.VersionTLS13
+	}
+	for _, text := range t.Pins {
+		pin, err := cert.ParsePin(text)
+		if err != nil {
+			return nil, &placedError{t.Pos, err}
+		}
+		p.Pins = append(p.Pins, pin)
+	}
+	var err error
+	if t.CA != "" {
+		if p.Roots, err = cert.Pool(t.CA); err != nil {
+			return nil, &placedError{t.Pos, err}
+		}
+	}
+	if t.Pair.Certificate != "" {
+		if p.Certificate, err = b.files(t.Pair); err != nil {
+			return nil, &placedError{t.Pair.Pos, err}
+		}
+	}
+	return p, nil
 }
 
 // named returns t sending the Host that routes and upstream ask for; host has been found good.
@@ -143,7 +198,7 @@ func sticky(s *config.Sticky) *upstream.Sticky {
 	}
 }
 
-func health(h *config.Health) *upstream.Health {
+func health(h *config.Health, secure *cert.ClientPolicy) *upstream.Health {
 	if h == nil {
 		return nil
 	}
@@ -153,6 +208,9 @@ func health(h *config.Health) *upstream.Health {
 	}
 	for _, f := range h.Headers {
 		out.Header = append(out.Header, weir.Field{Name: f.Name, Value: f.Value})
+	}
+	if secure != nil {
+		out.TLS = func(ep *weir.Endpoint) *tls.Config { return secure.Config(ep.Name) }
 	}
 	return out
 }

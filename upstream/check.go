@@ -3,6 +3,7 @@ package upstream
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,13 @@ func (h *Health) ask(ctx context.Context, dial dialer, ep *weir.Endpoint) error 
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	if h.TLS != nil {
+		sealed := tls.Client(conn, h.TLS(ep))
+		if err := sealed.HandshakeContext(ctx); err != nil {
+			return h.late(ctx, fmt.Errorf("handshake: %w", err))
+		}
+		conn = sealed
+	}
 	if _, err := conn.Write(h.request(ep)); err != nil {
 		return h.late(ctx, err)
 	}

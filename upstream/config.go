@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -87,6 +88,8 @@ type Health struct {
 	Timeout  time.Duration // for the whole check; default 2s
 	Rise     int           // good checks in a row that bring a server back; default 2
 	Fall     int           // bad checks in a row that put a server out of service; default 3
+
+	TLS func(*weir.Endpoint) *tls.Config // checks are encrypted; nil: they are not
 }
 
 // A StatusRange is a range of status codes, both ends included.

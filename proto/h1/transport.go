@@ -22,6 +22,10 @@ type TransportConfig struct {
 	KeepAlive int           // idle connections kept, at most; default 1024; negative: none
 	KeepIdle  time.Duration // how long an idle one is kept; default 60s
 	Limits    Limits        // of answers
+
+	// Dial makes a connection to address until deadline, and breaks off when the client goes; nil: Group does. An
+	// error that is a *weir.Fault tells its cause.
+	Dial func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error)
 }
 
 func (c TransportConfig) orDefaults() TransportConfig {
@@ -34,6 +38,9 @@ func (c TransportConfig) orDefaults() TransportConfig {
 	def(&c.FirstByte, time.Minute)
 	def(&c.Stall, time.Minute)
 	def(&c.KeepIdle, time.Minute)
+	if c.Dial == nil {
+		c.Dial = dialWith(c.Group)
+	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = 1024
 	}
@@ -159,9 +166,15 @@ func (t *Transport) put(u *upConn, now int64) {
 
 func (t *Transport) shardOf(u *upConn) *idleShard { return &t.shards[u.Shard()%len(t.shards)] }
 
-// Run is the task of a kept connection: the server closed it, sent something unasked, or its time is over.
+// Run is the task of a kept connection: the server closed it, sent something unasked, or its time is over. What TLS
+// says of itself, such as a ticket for another session, does not count.
 func (u *upConn) Run(*poll.Worker) {
 	u.t.shardOf(u).remove(u, &u.t.places)
+	var one [1]byte
+	if _, err := u.TryRead(one[:]); err == poll.ErrAgain {
+		u.t.put(u, u.since)
+		return
+	}
 	u.Conn.Close()
 }
 
@@ -176,16 +189,26 @@ func (u *upConn) asleep() bool {
 }
 
 func (t *Transport) dial(x *weir.Exchange) (*upConn, *weir.Fault) {
-	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, clock.Now()+int64(t.connectTime(x.Route)), func(c poll.Canceler) { x.Watch(c) })
+	c, err := t.cfg.Dial(x, t.ep.Address, clock.Now()+int64(t.connectTime(x.Route)))
 	if err != nil {
 		return nil, t.dialFault(err)
 	}
 	return &upConn{Conn: c, t: t}, nil
 }
 
+// dialWith dials without any more ado.
+func dialWith(g *poll.Group) func(*weir.Exchange, string, int64) (poll.Conn, error) {
+	return func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+		return g.Dial(address, x.Conn.Shard, deadline, func(c poll.Canceler) { x.Watch(c) })
+	}
+}
+
 func (t *Transport) dialFault(err error) *weir.Fault {
 	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
+	var known *weir.Fault
 	switch {
+	case errors.As(err, &known):
+		f.Cause, f.Err = known.Cause, known.Err
 	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
 		f.Cause = weir.CauseUpstreamConnectTimeout
 	case err == poll.ErrCanceled:

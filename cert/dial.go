@@ -1,0 +1,72 @@
+package cert
+
+import (
+	"crypto/tls"
+
+	"weir"
+	"weir/internal/poll"
+)
+
+// A Dialer makes encrypted connections to one server. It may be used concurrently.
+type Dialer struct {
+	Group  *poll.Group // whose pollers carry the connections
+	Config *tls.Config // of a ClientPolicy
+}
+
+// Dial connects to address ("host-address:port" or "unix:path") and agrees on keys, all of it until deadline, a value
+// of clock.Now, and as long as the client of x stays. The connection is on the poller of x's. Errors are those of
+// poll.Group.Dial, or a *weir.Fault with the cause why the handshake failed; in either case nothing has been asked
+// of the server.
+func (d *Dialer) Dial(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+	watch := func(c poll.Canceler) { x.Watch(c) }
+	c, err := d.Group.Dial(address, x.Conn.Shard, deadline, watch)
+	if err != nil {
+		return nil, err
+	}
+	return Seal(c, d.Config, deadline, watch)
+}
+
+// Seal agrees on keys with a server that c leads to, until deadline. A connection that it does not return it has
+// closed. watch, which may be nil, is given the canceler of the wait for as long as it lasts.
+func Seal(c poll.Conn, config *tls.Config, deadline int64, watch func(poll.Canceler)) (poll.Conn, error) {
+	s := poll.SealClient(c, config)
+	c.SetReadDeadline(deadline)
+	c.SetWriteDeadline(deadline)
+	if watch != nil {
+		watch(c)
+		defer watch(nil)
+	}
+	if err := s.Handshake(); err != nil {
+		c.Close()
+		return nil, handshakeError(err)
+	}
+	c.SetReadDeadline(0)
+	c.SetWriteDeadline(0)
+	return s, nil
+}
+
+// handshakeError makes a fault of an error that TLS knows the reason of.
+func handshakeError(err error) error {
+	cause := upstreamCauses[CauseOf(err)]
+	if cause == weir.CauseNone {
+		return err
+	}
+	return &weir.Fault{Op: "handshake", Side: weir.SideUpstream, Cause: cause, Retry: weir.RetryAlways, Err: err}
+}
+
+// upstreamCauses are the causes of what goes wrong with servers.
+var upstreamCauses = [troubles]weir.Cause{
+	Expired:           weir.CauseUpstreamTLSExpired,
+	NotYetValid:       weir.CauseUpstreamTLSNotYetValid,
+	UnknownAuthority:  weir.CauseUpstreamTLSUnknownAuthority,
+	NameMismatch:      weir.CauseUpstreamTLSNameMismatch,
+	PinMismatch:       weir.CauseUpstreamTLSPinMismatch,
+	BadCertificate:    weir.CauseUpstreamTLSBadCertificate,
+	CertificateAsked:  weir.CauseUpstreamTLSCertificateAsked,
+	CertificateDenied: weir.CauseUpstreamTLSCertificateDenied,
+	NameDenied:        weir.CauseUpstreamTLSNameDenied,
+	VersionMismatch:   weir.CauseUpstreamTLSVersion,
+	ProtocolMismatch:  weir.CauseUpstreamTLSProtocol,
+	HandshakeFailure:  weir.CauseUpstreamTLSHandshake,
+	NotTLS:            weir.CauseUpstreamTLSNotTLS,
+}
