@@ -1,0 +1,220 @@
+package h3
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"weir"
+	"weir/internal/clock"
+)
+
+// A conn is the server's side of one client connection.
+type conn struct {
+	srv    *Server
+	sock   *socket
+	q      *quic.Conn
+	peer   *peer
+	facts  atomic.Pointer[known]
+	opened int64
+	churn  atomic.Int64 // requests that were given up, less those that were not
+
+	control *quic.SendStream
+
+	mu      sync.Mutex // protects what follows
+	open    int        // requests under way
+	next    uint64     // the id of the first request that has not come
+	last    int64      // when the last request ended
+	leaving bool       // the client has been told that the end is near
+	refuses bool       // and which requests are not served
+	idle    *time.Timer
+}
+
+// known is what is known of the client.
+type known struct {
+	weir.Conn
+	from  net.Addr
+	early bool // the handshake had not ended
+}
+
+// mostChurn is how many requests more a client may give up than it lets be answered. Each costs work that nobody wants.
+const mostChurn = 256
+
+// How a connection ends that drains: requests that are on their way get so long, the last answer's bytes so long.
+const (
+	drainNotice = 500 * time.Millisecond
+	drainLinger = 3 * time.Second
+)
+
+// serveConn serves a connection to its end.
+func (k *socket) serveConn(q *quic.Conn) {
+	now := clock.Now()
+	c := &conn{srv: k.srv, sock: k, q: q, opened: now, last: now}
+	c.peer = newPeer(q, false, func(uint64) {})
+	if !k.srv.enter(c) {
+		q.CloseWithError(codeNone.conn(), "")
+		return
+	}
+	defer k.srv.leave(c)
+	if !c.greet() {
+		return
+	}
+	c.armIdle(k.srv.config.Load().Timeouts.Idle)
+	var all sync.WaitGroup
+	all.Go(c.awaitProof)
+	all.Go(c.peer.serve)
+	for {
+		str, err := q.AcceptStream(context.Background())
+		if err != nil {
+			break
+		}
+		all.Go(func() { c.serve(str) })
+	}
+	c.mu.Lock()
+	c.idle.Stop()
+	c.mu.Unlock()
+	all.Wait()
+}
+
+// awaitProof waits for the end of the handshake, which tells that the client has the address it says.
+func (c *conn) awaitProof() {
+	select {
+	case <-c.q.HandshakeComplete():
+		if g, ok := c.q.Context().Value(guestKey{}).(*guest); ok {
+			g.prove()
+		}
+	case <-c.q.Context().Done():
+	}
+}
+
+// greet opens the control stream.
+func (c *conn) greet() bool {
+	str, err := c.q.OpenUniStream()
+	if err != nil {
+		c.q.CloseWithError(codeStreamCreation.conn(), "no room for the control stream")
+		return false
+	}
+	c.control = str
+	lim := &c.srv.config.Load().Limits
+	_, err = str.Write(appendSettings([]byte{streamControl}, lim.Head, true))
+	return err == nil
+}
+
+// early reports whether the handshake has not ended, so that what has come may be somebody's recording of it.
+func (c *conn) early() bool {
+	select {
+	case <-c.q.HandshakeComplete():
+		return false
+	default:
+		return true
+	}
+}
+
+// who returns the facts of the client as of now: it may have gone to another address.
+func (c *conn) who() *weir.Conn {
+	from, early := c.q.RemoteAddr(), c.early()
+	k := c.facts.Load()
+	if k == nil || k.early && !early || from != k.from && addrPort(from) != addrPort(k.from) {
+		k = c.learn(from, early)
+		c.facts.Store(k)
+	}
+	return &k.Conn
+}
+
+func (c *conn) learn(from net.Addr, early bool) *known {
+	local := addrPort(c.q.LocalAddr())
+	if !local.IsValid() {
+		local = c.sock.local
+	}
+	k := &known{Conn: c.sock.Facts(addrPort(from), local), from: from, early: early}
+	state := c.q.ConnectionState().TLS
+	k.Protocol, k.TLS, k.Opened = "HTTP/3", &state, c.opened
+	return k
+}
+
+// begin counts a request; false: it is not served any more.
+func (c *conn) begin(id quic.StreamID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuses && uint64(id) >= c.next {
+		return false
+	}
+	c.next = max(c.next, uint64(id)+4)
+	c.open++
+	c.peer.requests.Add(1)
+	return true
+}
+
+// end counts it off. gone: its client gave it up.
+func (c *conn) end(gone bool) {
+	c.mu.Lock()
+	c.open--
+	c.last = clock.Now()
+	over := c.refuses && c.open == 0
+	c.mu.Unlock()
+	if over {
+		time.AfterFunc(drainLinger, c.closeIfOver)
+	}
+	if !gone {
+		if c.churn.Load() > 0 {
+			c.churn.Add(-1)
+		}
+	} else if c.churn.Add(1) > mostChurn {
+		c.peer.fail(&connError{codeExcessiveLoad, "too many requests that are given up"})
+	}
+}
+
+// drain tells the client that the end is near and, when what is on its way has come, where it is.
+func (c *conn) drain() {
+	c.mu.Lock()
+	again := c.leaving
+	c.leaving = true
+	c.mu.Unlock()
+	if again {
+		return
+	}
+	go c.control.Write(appendGoAway(nil, 1<<62-4))
+	time.AfterFunc(drainNotice, func() {
+		c.mu.Lock()
+		c.refuses = true
+		id, over := c.next, c.open == 0
+		c.mu.Unlock()
+		c.control.Write(appendGoAway(nil, id))
+		if over {
+			time.AfterFunc(drainLinger, c.closeIfOver)
+		}
+	})
+}
+
+func (c *conn) closeIfOver() {
+	c.mu.Lock()
+	over := c.open == 0
+	c.mu.Unlock()
+	if over {
+		c.q.CloseWithError(codeNone.conn(), "")
+	}
+}
+
+// armIdle closes the connection when no request has come for d: a client can keep QUIC's own timer from ending it.
+func (c *conn) armIdle(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = time.AfterFunc(d, func() {
+		c.mu.Lock()
+		left := time.Duration(c.last + int64(d) - clock.Now())
+		if c.open > 0 {
+			left = d
+		}
+		if left > 0 && c.q.Context().Err() == nil {
+			c.idle.Reset(left)
+		}
+		c.mu.Unlock()
+		if left <= 0 {
+			c.q.CloseWithError(codeNone.conn(), "idle")
+		}
+	})
+}

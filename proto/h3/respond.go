@@ -1,0 +1,269 @@
+package h3
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+)
+
+// Respond implements weir.Stream: it writes the answer's head, body and trailer.
+func (w *work) Respond(x *weir.Exchange) error {
+	if w.answered {
+		return errAnswered
+	}
+	w.saying.Lock()
+	w.said = true
+	w.saying.Unlock()
+	if w.bad != nil && w.bad.malformed || w.body.broken.Load() {
+		w.cancel(codeMessage)
+		return nil
+	}
+	if w.upgrade != "" {
+		return w.respondUpgrade(x)
+	}
+	return w.writeAnswer(x)
+}
+
+var errAnswered = errors.New("an answer has begun already")
+
+func (w *work) writeAnswer(x *weir.Exchange) error {
+	r := &x.Response
+	aw := &w.writer
+	*aw = answerWriter{w: w, left: -1, slack: int64(floorWindow)}
+	body := r.Body
+	if r.Upgrade != nil { // nobody has asked for it
+		r.Upgrade.Close()
+		r.Upgrade = nil
+	}
+	if empty(x.Request.Method, r.Status) {
+		aw.left = 0
+	}
+	err := w.writeMessage(x, aw)
+	if body != nil {
+		body.Close()
+	}
+	if err != nil && !aw.sent {
+		return w.answerFault(x, err)
+	}
+	return err
+}
+
+func (w *work) writeMessage(x *weir.Exchange, aw *answerWriter) error {
+	buf := outputs.Get().(*[outSize]byte)
+	defer outputs.Put(buf)
+	w.out = w.appendHead(buf[:0], x, aw)
+	defer func() { w.out = nil }()
+	body := x.Response.Body
+	if body == nil || aw.left == 0 {
+		return aw.Flush()
+	}
+	if err := aw.copy(body); err != nil {
+		return err
+	}
+	return aw.end(body.Trailer())
+}
+
+// outputs are where heads and small bodies are put together.
+var outputs = sync.Pool{New: func() any { return new([outSize]byte) }}
+
+const outSize = 8 << 10
+
+// answerFault answers with what went wrong where the body failed before a byte of the answer had left.
+func (w *work) answerFault(x *weir.Exchange, err error) error {
+	var f *weir.Fault
+	if !errors.As(err, &f) || f.Side == weir.SideClient || x.Fault != nil {
+		return err
+	}
+	w.answered = false
+	x.Fail(err)
+	return w.writeAnswer(x)
+}
+
+// empty reports whether an answer never has content (RFC 9110, section 6.4.1).
+func empty(method string, status int) bool {
+	return method == "HEAD" || status == 204 || status == 304
+}
+
+// appendHead appends the answer's head, and the header of the DATA frame where the body's length is known.
+func (w *work) appendHead(out []byte, x *weir.Exchange, aw *answerWriter) []byte {
+	r, n := &x.Response, int64(0)
+	if r.Body != nil {
+		n = r.Body.Len()
+	}
+	out = appendStatus(appendPrefix(openHeaders(out)), r.Status)
+	out = appendFields(out, &r.Header)
+	if !r.Header.HasKnown(weir.FieldDate) {
+		out = appendDate(out)
+	}
+	bare := aw.left == 0 && (r.Body == nil || n < 0) // HEAD and 304: the length need not be known
+	if n >= 0 && r.Status != 204 && !bare {
+		out = appendLength(out, n)
+	}
+	out = closeHeaders(out, 0)
+	w.answered = true
+	if aw.left != 0 && n >= 0 {
+		if aw.left = n; n > 0 {
+			out = appendFrame(out, frameData, uint64(n))
+		}
+	}
+	return out
+}
+
+// joinMax is up to what size bytes are copied behind what waits, so that both leave together.
+const joinMax = 4 << 10
+
+// An answerWriter writes the body behind the head that waits in the work's output.
+type answerWriter struct {
+	w     *work
+	left  int64 // of a body of known length; -1: unknown
+	sent  bool  // something has left
+	slack int64 // nanoseconds that the client may yet take longer than the floor's speed asks for
+}
+
+// copy writes all of body.
+func (aw *answerWriter) copy(body weir.Body) error {
+	if wt, ok := body.(io.WriterTo); ok {
+		_, err := wt.WriteTo(aw)
+		return err
+	}
+	buf := inputs.Get().(*[inputSize]byte)
+	defer inputs.Put(buf)
+	head := aw.sendHeadSoon()
+	for {
+		n, err := body.Read(buf[:])
+		if herr := head.stop(); herr != nil {
+			return herr
+		}
+		if _, werr := aw.Write(buf[:n]); werr != nil {
+			return werr
+		}
+		switch err {
+		case nil:
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// headWait is how long an answer's head waits for the first bytes of its body, so that both leave together.
+const headWait = 5 * time.Millisecond
+
+// A lateHead is an answer's head that leaves without the first bytes of the body where these take their time.
+type lateHead struct {
+	mu    sync.Mutex // protects the writer until over
+	over  bool
+	timer *time.Timer
+	err   error
+}
+
+func (aw *answerWriter) sendHeadSoon() *lateHead {
+	h := &lateHead{}
+	h.timer = time.AfterFunc(headWait, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if !h.over {
+			h.err = aw.Flush()
+		}
+	})
+	return h
+}
+
+// stop gives the writer back to the body's reader.
+func (h *lateHead) stop() error {
+	if h.over {
+		return nil
+	}
+	h.timer.Stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = true
+	return h.err
+}
+
+// Write sends p, behind the head if that still waits.
+func (aw *answerWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	w := aw.w
+	w.x.BytesOut += int64(len(p))
+	if aw.left < 0 {
+		w.out = appendFrame(w.out, frameData, uint64(len(p)))
+	} else if aw.left -= int64(len(p)); aw.left < 0 {
+		return 0, &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+	}
+	if len(p) <= joinMax {
+		w.out = append(w.out, p...)
+		return len(p), aw.Flush()
+	}
+	if err := aw.Flush(); err != nil {
+		return 0, err
+	}
+	return len(p), aw.send(p)
+}
+
+var (
+	errTooMuch   = errors.New("the body is longer than announced")
+	errTooLittle = errors.New("the body is shorter than announced")
+)
+
+// Flush sends the waiting output.
+func (aw *answerWriter) Flush() error {
+	out := aw.w.out
+	if len(out) == 0 {
+		return nil
+	}
+	aw.w.out = out[:0]
+	return aw.send(out)
+}
+
+// send gives p to the stream. The client must take it at the floor's speed, but for the slack: who takes piece after
+// piece more slowly uses that up, and who is faster gets it back, up to a window. Time in which there is nothing to
+// write does not count.
+func (aw *answerWriter) send(p []byte) error {
+	first := !aw.sent && !aw.w.spoke
+	if aw.sent = true; first && len(p) <= atOnce { // it waits for nothing
+		_, err := aw.w.str.Write(p)
+		return aw.fault(err)
+	}
+	now := clock.Now()
+	due := int64(len(p)) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
+	aw.slack += due
+	aw.w.str.SetWriteDeadline(at(now + max(due, min(aw.slack, int64(floorWindow)))))
+	_, err := aw.w.str.Write(p)
+	aw.slack = min(max(aw.slack-(clock.Now()-now), 0), int64(floorWindow))
+	return aw.fault(err)
+}
+
+// atOnce is up to what size a first piece is taken by a stream without a wait.
+const atOnce = 1 << 10
+
+func (aw *answerWriter) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
+	if isTimeout(err) {
+		f.Cause = weir.CauseClientWriteTimeout
+	}
+	return f
+}
+
+// end completes the body.
+func (aw *answerWriter) end(trailer *weir.Header) error {
+	if aw.left > 0 {
+		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
+	}
+	if trailer != nil {
+		from := len(aw.w.out)
+		out := appendFields(appendPrefix(openHeaders(aw.w.out)), trailer)
+		aw.w.out = closeHeaders(out, from)
+	}
+	return aw.Flush()
+}

@@ -1,0 +1,213 @@
+package h3
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+
+	"weir"
+)
+
+// Protocol is how HTTP/3 is called in ALPN.
+const Protocol = "h3"
+
+// A Socket is what a server listens on.
+type Socket struct {
+	Conn net.PacketConn // a *net.UDPConn, for speed; whoever opened it closes it when ServePacket has returned
+	TLS  *tls.Config    // certificates and what else a handshake takes; ALPN and the version are seen to
+
+	// Admit, if not nil, is asked before anything is done for a connection; false refuses it. The address has not been
+	// proven yet. It must not block.
+	Admit func(remote netip.AddrPort) bool
+
+	// Done, if not nil, is called when a connection that Admit has let in has ended, or has not come about.
+	Done func()
+
+	// Facts describes a client, and again when it has got another address. Protocol, TLS and Opened need not be filled
+	// in. It must not block.
+	Facts func(remote, local netip.AddrPort) weir.Conn
+
+	Log *slog.Logger // events; nil: none
+}
+
+// A socket is a Socket that is being served.
+type socket struct {
+	Socket
+	srv    *Server
+	local  netip.AddrPort
+	tr     *quic.Transport
+	ln     *quic.EarlyListener
+	halves atomic.Int64 // connections whose handshake has not ended
+	once   sync.Once
+}
+
+// retryAbove is from how many unfinished handshakes on a client must prove its address (RFC 9000, section 8.1.2) before
+// weir does anything for it, and refuseAbove from how many on it is refused.
+const (
+	retryAbove  = 64
+	refuseAbove = 1024
+)
+
+var errRefused = errors.New("the connection is refused")
+
+// ServePacket serves the connections that come to a socket. It returns nil after Drain or Close, when the last one has
+// ended; an error means that the socket can't be used.
+func (s *Server) ServePacket(k Socket) error {
+	sock := &socket{Socket: k, srv: s, local: addrPort(k.Conn.LocalAddr())}
+	if sock.Log == nil {
+		sock.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := sizeBuffers(k.Conn); err != nil {
+		sock.Log.Warn("small socket buffers", "address", k.Conn.LocalAddr().String(), "error", err)
+	}
+	if err := sock.listen(); err != nil {
+		return err
+	}
+	err := sock.serve()
+	sock.tr.Close()
+	return err
+}
+
+func (k *socket) listen() error {
+	var reset quic.StatelessResetKey
+	rand.Read(reset[:])
+	k.tr = &quic.Transport{
+		Conn:                k.Conn,
+		ConnectionIDLength:  8,
+		StatelessResetKey:   &reset,
+		VerifySourceAddress: func(net.Addr) bool { return k.halves.Load() >= retryAbove },
+		ConnContext:         k.admit,
+	}
+	ln, err := k.tr.ListenEarly(withProtocol(k.TLS), k.config())
+	if err != nil {
+		return err
+	}
+	k.ln = ln
+	k.srv.mu.Lock()
+	k.srv.sockets[k] = struct{}{}
+	draining := k.srv.draining
+	k.srv.mu.Unlock()
+	if draining {
+		k.close()
+	}
+	return nil
+}
+
+// config returns what QUIC is told for a connection by the present configuration.
+func (k *socket) config() *quic.Config {
+	c := k.quicConfig()
+	c.GetConfigForClient = func(*quic.ClientInfo) (*quic.Config, error) { return k.quicConfig(), nil }
+	return c
+}
+
+func (k *socket) quicConfig() *quic.Config {
+	c := k.srv.config.Load()
+	return &quic.Config{
+		HandshakeIdleTimeout:           c.Timeouts.Header,
+		MaxIdleTimeout:                 c.Timeouts.Idle,
+		InitialStreamReceiveWindow:     streamWindowFirst,
+		MaxStreamReceiveWindow:         streamWindowLast,
+		InitialConnectionReceiveWindow: connWindowFirst,
+		MaxConnectionReceiveWindow:     connWindowLast,
+		MaxIncomingStreams:             int64(c.Limits.Streams),
+		MaxIncomingUniStreams:          uniStreams,
+		RequireStreamCreditRelease:     true, // a request that its client resets counts until its work has stopped
+		Allow0RTT:                      !c.NoEarly,
+	}
+}
+
+// serve accepts connections until the socket is closed, and waits for their end.
+func (k *socket) serve() error {
+	var all sync.WaitGroup
+	var err error
+	for {
+		var q *quic.Conn
+		if q, err = k.ln.Accept(context.Background()); err != nil {
+			break
+		}
+		all.Go(func() { k.serveConn(q) })
+	}
+	k.close()
+	all.Wait()
+	if errors.Is(err, quic.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (k *socket) close() {
+	k.once.Do(func() {
+		k.srv.mu.Lock()
+		delete(k.srv.sockets, k)
+		k.srv.mu.Unlock()
+		k.ln.Close()
+	})
+}
+
+// A guest is a connection that has been let in.
+type guest struct {
+	sock   *socket
+	proven sync.Once // its handshake is no longer unfinished
+}
+
+type guestKey struct{}
+
+// admit decides on a connection before anything is done for it.
+func (k *socket) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	if k.halves.Load() >= refuseAbove {
+		return nil, errRefused
+	}
+	if k.Admit != nil && !k.Admit(addrPort(info.RemoteAddr)) {
+		return nil, errRefused
+	}
+	g := &guest{sock: k}
+	k.halves.Add(1)
+	context.AfterFunc(ctx, g.leave)
+	return context.WithValue(ctx, guestKey{}, g), nil
+}
+
+// prove notes that the handshake has ended.
+func (g *guest) prove() { g.proven.Do(func() { g.sock.halves.Add(-1) }) }
+
+func (g *guest) leave() {
+	g.prove()
+	if g.sock.Done != nil {
+		g.sock.Done()
+	}
+}
+
+// withProtocol returns c for HTTP/3.
+func withProtocol(c *tls.Config) *tls.Config {
+	c.DecryptTicket(nil, tls.ConnectionState{}) // makes the keys of tickets, which a clone would else make anew
+	c = c.Clone()
+	c.NextProtos = []string{Protocol}
+	c.MinVersion = tls.VersionTLS13
+	if of := c.GetConfigForClient; of != nil {
+		c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			chosen, err := of(hello)
+			if chosen == nil || err != nil {
+				return chosen, err
+			}
+			return withProtocol(chosen), nil
+		}
+	}
+	return c
+}
+
+// addrPort returns the address of a UDP socket, the zero value for others. An IPv4 address is one in either family.
+func addrPort(a net.Addr) netip.AddrPort {
+	u, ok := a.(*net.UDPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := u.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
