@@ -161,7 +161,7 @@ func (r *fieldReader) read(block []byte, kind section, lim *Limits, h *weir.Head
 	return r.err
 }
 
-// skip decodes a section that nobody wants, for what it does to the ones that follow.
+// skip decodes a section that nobody wants, for what it does to the ones that follow. Its error is a *connError.
 func (r *fieldReader) skip(block []byte, lim *Limits) error {
 	r.lim = lim
 	r.hp.SetEmitEnabled(false)

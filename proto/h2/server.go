@@ -1,0 +1,146 @@
+package h2
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir"
+	"weir/internal/poll"
+)
+
+// ServerConfig is what a server does with the connections it is given. It is immutable.
+type ServerConfig struct {
+	Handler  weir.Handler
+	Observer weir.Observer
+	Limits   Limits
+	Timeouts Timeouts
+}
+
+// Timeouts of a server. The zero value means the defaults.
+type Timeouts struct {
+	Header    time.Duration // for a whole head, or another frame that has begun; default 10s
+	Idle      time.Duration // for the next request where none is under way; default 3m
+	BodyFloor int64         // bytes per second that a body must move at, either way; default 1024
+	Tunnel    time.Duration // for silence on an upgraded stream; default 1h
+}
+
+func (t Timeouts) orDefaults() Timeouts {
+	if t.Header <= 0 {
+		t.Header = 10 * time.Second
+	}
+	if t.Idle <= 0 {
+		t.Idle = 3 * time.Minute
+	}
+	if t.BodyFloor <= 0 {
+		t.BodyFloor = 1024
+	}
+	if t.Tunnel <= 0 {
+		t.Tunnel = time.Hour
+	}
+	return t
+}
+
+// A Server speaks HTTP/2 with the connections it is given. All methods may be called concurrently.
+type Server struct {
+	config   atomic.Pointer[ServerConfig]
+	draining atomic.Bool
+	open     atomic.Int64
+
+	mu    sync.Mutex // protects conns and the links in them
+	conns *conn      // all of them, in a list
+}
+
+// NewServer returns a server with configuration c.
+func NewServer(c ServerConfig) *Server {
+	s := &Server{}
+	s.Configure(c)
+	return s
+}
+
+// Configure changes what later exchanges are served with; those under way keep what they began with.
+func (s *Server) Configure(c ServerConfig) {
+	c.Timeouts = c.Timeouts.orDefaults()
+	c.Limits = c.Limits.orDefaults()
+	s.config.Store(&c)
+}
+
+// Serve takes over a connection that has not been read, and returns at once. facts describes it. done, if not nil, is
+// called when the connection has been closed.
+func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
+	c := s.adopt(pc, facts, done)
+	c.SetReadDeadline(c.facts.Opened + int64(s.config.Load().Timeouts.Idle))
+	if !c.Idle(c) {
+		c.Start(c)
+	}
+}
+
+// ServeRead is Serve for a connection of which already has been read: its first bytes told that it speaks HTTP/2.
+func (s *Server) ServeRead(pc poll.Conn, facts weir.Conn, done func(), already []byte) {
+	c := s.adopt(pc, facts, done)
+	c.partial = append([]byte(nil), already...)
+	c.Start(c)
+}
+
+func (s *Server) adopt(pc poll.Conn, facts weir.Conn, done func()) *conn {
+	c := &conn{Conn: pc, srv: s, facts: facts, done: done, fields: newFieldReader()}
+	c.begin(s.config.Load())
+	s.open.Add(1)
+	s.mu.Lock()
+	if c.next = s.conns; c.next != nil {
+		c.next.prev = c
+	}
+	s.conns = c
+	s.mu.Unlock()
+	if s.draining.Load() {
+		c.drain()
+	}
+	return c
+}
+
+// Open returns the number of connections.
+func (s *Server) Open() int { return int(s.open.Load()) }
+
+// Drain tells all clients to send new requests elsewhere, at first without refusing those that are on their way, a moment
+// later for good (RFC 9113, section 6.8). What is under way by then is finished, and each connection closed after its
+// last stream. Connections that come later are treated so from their beginning.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.each((*conn).drain)
+}
+
+// Close breaks off all connections.
+func (s *Server) Close() {
+	s.draining.Store(true)
+	s.each(func(c *conn) { c.Conn.Cancel() })
+}
+
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	list := make([]*conn, 0, s.open.Load())
+	for c := s.conns; c != nil; c = c.next {
+		list = append(list, c)
+	}
+	s.mu.Unlock()
+	for _, c := range list {
+		f(c)
+	}
+}
+
+func (s *Server) forget(c *conn) {
+	s.mu.Lock()
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.conns = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next = nil, nil
+	s.mu.Unlock()
+	s.open.Add(-1)
+	if c.done != nil {
+		c.done()
+	}
+}
