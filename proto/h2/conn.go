@@ -37,8 +37,8 @@ type conn struct {
 	settled bool   // and the client's first SETTINGS
 	block   gathering
 	trail   weir.Header // a trailer being decoded
-	recv    int // window that the client has left
-	owed    int // window that it gets back
+	recv    int         // window that the client has left
+	owed    int         // window that it gets back
 
 	mu      sync.Mutex // protects what follows, and in the streams what their type says
 	users   int        // the reader, the streams, and others who may use the connection: the last one closes it

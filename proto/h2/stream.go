@@ -25,15 +25,15 @@ type stream struct {
 	key      string // the Sec-WebSocket-Key that was made for an HTTP/1 server
 
 	// Protected by c.mu.
-	window    int        // what may be sent on it
-	dead      error      // nothing more can be sent or received: why
-	reset     bool       // and it was ended by RST_STREAM, of either side
-	byPeer    bool       // the client's
-	sentEnd   bool       // we have ended our side
-	recvEnd   bool       // the client has ended its side
-	waiting   bool       // head has not been appended to the output yet
-	sending   waiter     // whoever sends
-	body      requestBody // the request's
+	window  int         // what may be sent on it
+	dead    error       // nothing more can be sent or received: why
+	reset   bool        // and it was ended by RST_STREAM, of either side
+	byPeer  bool        // the client's
+	sentEnd bool        // we have ended our side
+	recvEnd bool        // the client has ended its side
+	waiting bool        // head has not been appended to the output yet
+	sending waiter      // whoever sends
+	body    requestBody // the request's
 
 	watching sync.Mutex // protects what follows
 	mark     uint64     // changes with every use of the struct; changed under both locks
