@@ -158,26 +158,28 @@ func (c *conn) section(g *gathering, block []byte) *connError {
 		return c.trailer(s, g, block)
 	case g.stream <= c.last && !known:
 		return protocolError("a stream's number is not higher than those before it")
-	case known, late, full:
-		return c.refuse(g, block, full && !known && !late)
+	case known && !g.end: // no trailer, whenever it was sent
+		return c.refuse(g, block, codeProtocol)
+	case known, late:
+		return c.refuse(g, block, codeNone)
+	case full:
+		return c.refuse(g, block, codeRefusedStream)
 	}
 	return c.open(g, block, cfg)
 }
 
-// refuse passes over a head that can't begin a stream; the client is told of it if it may try again.
-func (c *conn) refuse(g *gathering, block []byte, tell bool) *connError {
+// refuse passes over a field section that can't begin a stream; the client is told of it if there is a code.
+func (c *conn) refuse(g *gathering, block []byte, code errorCode) *connError {
 	if err := c.fields.skip(block, &c.srv.config.Load().Limits); err != nil {
 		return err.(*connError)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if g.stream > c.last {
-		if c.going != goingFinal {
-			c.last = g.stream
-		}
+	if code != codeNone {
+		c.out = appendReset(c.out, g.stream, code)
 	}
-	if tell {
-		c.out = appendReset(c.out, g.stream, codeRefusedStream)
+	if g.stream > c.last && c.going != goingFinal {
+		c.last = g.stream
 		c.past.add(g.stream, true)
 	}
 	return c.spend(1)
