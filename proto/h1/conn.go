@@ -81,6 +81,9 @@ func (w *work) serve() bool {
 			w.end(err)
 			return true
 		}
+		if w.head == preface && w.handOn() {
+			return true
+		}
 		if !w.exchange() {
 			return false
 		}
@@ -89,6 +92,24 @@ func (w *work) serve() bool {
 			return true
 		}
 	}
+}
+
+// preface is the part of HTTP/2's connection preface (RFC 9113, section 3.4) that looks like a head.
+const preface = "PRI * HTTP/2.0\r\n\r\n"
+
+// handOn gives a connection that speaks HTTP/2 to who can; false: nobody here does.
+func (w *work) handOn() bool {
+	c, take := w.conn, w.conn.srv.config.Load().PriorKnowledge
+	if take == nil || w.fault != nil {
+		return false
+	}
+	already := append([]byte(w.head), w.in[w.r:w.w]...)
+	done := c.done
+	c.done = nil
+	c.OnHangup(nil)
+	c.srv.forget(c)
+	take(c.Conn, c.facts, done, already)
+	return true
 }
 
 // exchange serves the request whose head stands in w.head.

@@ -15,6 +15,10 @@ type ServerConfig struct {
 	Observer weir.Observer
 	Limits   Limits
 	Timeouts Timeouts
+
+	// PriorKnowledge takes over connections that turn out to speak HTTP/2 from their first byte on (RFC 9113, section
+	// 3.3); already is what has been read. nil: they are refused as any request of an unknown version.
+	PriorKnowledge func(pc poll.Conn, facts weir.Conn, done func(), already []byte)
 }
 
 // Timeouts of a server. The zero value means the defaults.
