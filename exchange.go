@@ -140,8 +140,8 @@ func (x *Exchange) end() {
 	x.Timing.End = clock.Now()
 	for i := len(x.enders) - 1; i >= 0; i-- {
 		x.enders[i].EndExchange(x)
+		x.enders[i] = nil
 	}
-	clear(x.enders)
 	x.enders = x.enders[:0]
 }
 

@@ -15,7 +15,11 @@ type Header struct{ fields []Field }
 
 // Reset removes all fields and keeps the memory.
 func (h *Header) Reset() {
-	clear(h.fields)
+	fields := h.fields
+	for i := range fields {
+		f := &fields[i]
+		f.Name, f.Value = "", "" // the strings may be large
+	}
 	h.fields = h.fields[:0]
 }
 
@@ -34,34 +38,38 @@ func (h *Header) Clone() Header {
 }
 
 // Add appends a field line.
-func (h *Header) Add(name, value string) {
-	f := h.extend()
-	f.Name, f.Value, f.ID = name, value, Identify(name)
-}
+func (h *Header) Add(name, value string) { h.fill(name, value, Identify(name), false) }
 
 // AddKnown appends a field line with a known name.
-func (h *Header) AddKnown(id FieldID, value string) {
-	f := h.extend()
-	f.Name, f.Value, f.ID = id.String(), value, id
-}
+func (h *Header) AddKnown(id FieldID, value string) { h.fill(id.String(), value, id, false) }
+
+// AddWire is AddKnown with a value that is known to be fit for a head (see [Field].Wire).
+func (h *Header) AddWire(id FieldID, value string) { h.fill(id.String(), value, id, true) }
 
 // AddField appends f, whose ID, Wire and Line must be right: it is for a protocol that has found them already.
-func (h *Header) AddField(f Field) {
-	to := h.extend()
-	to.Name, to.Value, to.ID, to.Wire, to.Line = f.Name, f.Value, f.ID, f.Wire, f.Line
+func (h *Header) AddField(f Field) { h.fill(f.Name, f.Value, f.ID, f.Wire).Line = f.Line }
+
+// fill appends a field. It is filled in place, member by member: copying a field that has just been put together in
+// wider pieces than it was stored in makes the processor wait.
+func (h *Header) fill(name, value string, id FieldID, wire bool) *Field {
+	f := h.Room()
+	f.Name, f.Value, f.ID, f.Wire, f.Line = name, value, id, wire, false
+	h.Keep()
+	return f
 }
 
-// extend appends an empty field. It is filled in place, member by member: copying a field that has just been put
-// together in wider pieces than it was stored in makes the processor wait.
-func (h *Header) extend() *Field {
+// Room returns a place for one more field, in which a protocol puts it together, every member of it. It is no field of h
+// before [Header.Keep].
+func (h *Header) Room() *Field {
 	n := len(h.fields)
 	if n == cap(h.fields) {
-		h.fields = append(h.fields, Field{})
-	} else {
-		h.fields = h.fields[:n+1] // empty: what lies behind the end always is
+		h.fields = append(h.fields, Field{})[:n]
 	}
-	return &h.fields[n]
+	return &h.fields[:n+1][n]
 }
+
+// Keep makes what has been put together in h's room the last field.
+func (h *Header) Keep() { h.fields = h.fields[:len(h.fields)+1] }
 
 // Get returns the value of the first field with that name, or "".
 func (h *Header) Get(name string) string {

@@ -125,7 +125,7 @@ func (w *writer) writeX(x *weir.Exchange, set has) {
 // a protocol has checked.
 func add(h *weir.Header, id weir.FieldID, value string) {
 	if value != "" {
-		h.AddField(weir.Field{Name: id.String(), Value: value, ID: id, Wire: true})
+		h.AddWire(id, value)
 	}
 }
 

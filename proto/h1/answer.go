@@ -245,12 +245,13 @@ func (a *answer) WriteTo(dst io.Writer) (n int64, err error) {
 		}
 		span, rerr := a.next(len(bigBuffer{}))
 		a.head = nil
-		m, werr := writeSpan(dst, span, rerr == io.EOF)
+		last := rerr == io.EOF
+		m, werr := writeSpan(dst, span, last)
 		n += int64(m)
 		switch {
 		case werr != nil:
 			return n, werr
-		case rerr == io.EOF:
+		case last:
 			a.finish(true)
 			return n, nil
 		case rerr != nil:

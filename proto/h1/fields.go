@@ -101,51 +101,71 @@ type fieldError struct {
 // map, or nil.
 func parseFields(head string, i int, m *headMap, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
 	f.Length = -1
-	for n := 0; ; n++ {
-		if i+1 < len(head) && head[i] == '\r' && head[i+1] == '\n' {
-			return nil
-		}
+	for n := 0; !isLineEnd(head, i); n++ {
 		if n == most {
 			return &fieldError{err: errTooMany, tooMany: true}
 		}
-		var field weir.Field
-		var err error
-		if i, err = fieldLine(head, i, m, &field); err != nil {
+		field := h.Room()
+		end, err := fieldLine(head, i, m, field)
+		if err != nil {
 			return &fieldError{err: err}
 		}
-		if id := field.ID; id != weir.FieldOther && connectionField[id] {
-			if err := f.note(id, field.Value, hosts); err != nil {
-				return &fieldError{err: err, framing: err != errHost && err != errConnection}
-			}
-			continue
+		i = end
+		if !connectionField[field.ID] {
+			h.Keep()
+		} else if err := f.note(field.ID, field.Value, hosts); err != nil {
+			return &fieldError{err: err, framing: err != errHost && err != errConnection}
 		}
-		h.AddField(field)
 	}
+	return nil
 }
 
 // fieldLine reads the field line at i into f, and returns where the next one begins.
 func fieldLine(s string, i int, m *headMap, f *weir.Field) (int, error) {
-	at := m.nameEnd(s, i)
-	name := s[i:at]
-	id := weir.Identify(name) // what is known is well formed
-	if at == len(s) || s[at] != ':' || id == weir.FieldOther && (name == "" || !all(name, classToken)) {
-		return 0, nameError(s[i:])
+	at, end := m.fieldEnds(s, i)
+	if at >= len(s) || s[at] != ':' || !isLineEnd(s, end) {
+		return 0, lineError(s, i, at, end)
 	}
-	start := at + 1
-	for start < len(s) && (s[start] == ' ' || s[start] == '\t') {
+	// Of the control characters only the tab stands between at and end.
+	start, last := at+1, end
+	f.Line = start+1 < end && s[start] == ' ' && s[start+1] > ' ' && s[end-1] > ' '
+	if f.Line {
 		start++
+	} else {
+		start, last = trimmed(s, start, end)
 	}
-	end := m.valueEnd(s, start)
-	if end+1 >= len(s) || s[end] != '\r' || s[end+1] != '\n' {
-		return 0, valueError(s[end:])
+	f.Name, f.Value, f.Wire = s[i:at], s[start:last], true
+	f.ID = weir.Identify(f.Name)
+	if f.ID == weir.FieldOther && !isToken(f.Name) { // what is known is well formed
+		return 0, lineError(s, i, at, end)
 	}
-	last := end
-	for last > start && (s[last-1] == ' ' || s[last-1] == '\t') {
-		last--
-	}
-	f.Name, f.Value, f.ID, f.Wire = name, s[start:last], id, true
-	f.Line = start == at+2 && s[at+1] == ' ' && start < last && last == end
 	return end + 2, nil
+}
+
+func isLineEnd(s string, i int) bool {
+	return i+1 < len(s) && s[i] == '\r' && s[i+1] == '\n'
+}
+
+func isToken(s string) bool { return s != "" && all(s, classToken) }
+
+// trimmed returns what is left of s[i:j], in which the tab is the only control character, without white space at its
+// ends.
+func trimmed(s string, i, j int) (int, int) {
+	for i < j && s[i] <= ' ' {
+		i++
+	}
+	for i < j && s[j-1] <= ' ' {
+		j--
+	}
+	return i, j
+}
+
+// lineError is why the line at i is no field line: what looks like its name ends at at, its value at end.
+func lineError(s string, i, at, end int) error {
+	if at >= len(s) || s[at] != ':' || !isToken(s[i:at]) {
+		return nameError(s[i:])
+	}
+	return valueError(s[end:])
 }
 
 func nameError(line string) error {

@@ -3,6 +3,7 @@ package h1
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -279,6 +280,14 @@ func TestChangedFieldsAreWrittenAnew(t *testing.T) {
 		c.change(&r.Header)
 		if got, want := string(appendRequestHead(nil, r)), "GET / HTTP/1.1\r\nHost: a\r\n"+c.want+"\r\n"; got != want {
 			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+func TestAppendLength(t *testing.T) {
+	for _, n := range []int64{0, 7, 9, 10, 99, 100, 1024, 1<<31 - 1, 1<<63 - 1} {
+		if got, want := string(appendLength(nil, n)), strconv.FormatInt(n, 10); got != want {
+			t.Errorf("%d is written %s", n, got)
 		}
 	}
 }

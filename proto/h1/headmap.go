@@ -36,20 +36,16 @@ func (m *headMap) lineEnd(s string) int {
 	return strings.IndexByte(s, '\n')
 }
 
-// nameEnd returns where the name of the field line at i of the head s ends: at a colon, else the name is malformed.
-func (m *headMap) nameEnd(s string, i int) int {
-	if m == nil {
-		return i + colon(s[i:])
+// fieldEnds returns where the name of the field line at i of the head s ends, at a colon, else the name is malformed, and
+// where the value ends that follows the colon.
+func (m *headMap) fieldEnds(s string, i int) (name, value int) {
+	if m != nil {
+		name = next(&m.special, i)
+		return name, next(&m.control, name)
 	}
-	return next(&m.special, i)
-}
-
-// valueEnd returns where the value at i of the head s ends.
-func (m *headMap) valueEnd(s string, i int) int {
-	if m == nil {
-		return i + valueLen(s[i:])
-	}
-	return next(&m.control, i)
+	name = i + colon(s[i:])
+	value = min(name+1, len(s))
+	return name, value + valueLen(s[value:])
 }
 
 // next returns the first bit from i on. There always is one: a head ends with a line feed.

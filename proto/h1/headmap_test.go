@@ -50,11 +50,12 @@ func TestHeadMap(t *testing.T) {
 func checkMap(t *testing.T, m *headMap, head string) {
 	t.Helper()
 	for i := range len(head) {
-		if got, want := m.valueEnd(head, i), i+valueLen(head[i:]); got != want {
-			t.Fatalf("%q: the value at %d ends at %d, not at %d", head, i, got, want)
+		name, value := m.fieldEnds(head, i)
+		if want := i + strings.IndexFunc(head[i:], isSpecial); name != want {
+			t.Fatalf("%q: the name at %d ends at %d, not at %d", head, i, name, want)
 		}
-		if got, want := m.nameEnd(head, i), i+strings.IndexFunc(head[i:], isSpecial); got != want {
-			t.Fatalf("%q: the name at %d ends at %d, not at %d", head, i, got, want)
+		if want := name + 1 + valueLen(head[name+1:]); head[name] == ':' && value != want {
+			t.Fatalf("%q: the value at %d ends at %d, not at %d", head, name+1, value, want)
 		}
 	}
 }

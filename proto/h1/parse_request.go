@@ -115,7 +115,10 @@ func parseLine(line string, r *weir.Request) (string, *weir.Fault) {
 	for i < len(line) && class[line[i]]&classToken != 0 {
 		i++
 	}
-	j := strings.LastIndexByte(line, ' ')
+	j := len(line) - len(" HTTP/1.1")
+	if j < 0 || line[j] != ' ' {
+		j = strings.LastIndexByte(line, ' ')
+	}
 	if i < 1 || j <= i+1 || line[i] != ' ' {
 		return "", badRequest(weir.CauseRequestLine, errRequestLine)
 	}
@@ -222,12 +225,16 @@ func ipv6Chars(s string) bool {
 }
 
 func validPort(s string) bool {
+	if len(s) > 5 {
+		return false
+	}
 	n := 0
 	for i := 0; i < len(s); i++ {
-		if class[s[i]]&classDigit == 0 || len(s) > 5 {
+		digit := s[i] - '0'
+		if digit > 9 {
 			return false
 		}
-		n = n*10 + int(s[i]-'0')
+		n = n*10 + int(digit)
 	}
 	return n < 1<<16
 }

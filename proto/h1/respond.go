@@ -3,7 +3,6 @@ package h1
 import (
 	"errors"
 	"io"
-	"strconv"
 	"sync"
 	"time"
 
@@ -136,7 +135,7 @@ func (w *work) appendFraming(out []byte, x *weir.Exchange, aw *answerWriter) []b
 		// HEAD and 304: the length is not known, and nothing need be said of it.
 	case n >= 0:
 		out = append(out, "Content-Length: "...)
-		out = strconv.AppendInt(out, n, 10)
+		out = appendLength(out, n)
 		out = append(out, "\r\n"...)
 		if aw.left != 0 {
 			aw.left = n

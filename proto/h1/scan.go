@@ -114,6 +114,9 @@ func visible(s string) bool {
 			return false
 		}
 	}
+	if i > 0 { // the rest together with what stands before it
+		return controls(word(s, len(s)-8), ' '+1) == 0
+	}
 	for ; i < len(s); i++ {
 		if s[i] <= ' ' || s[i] == 0x7f {
 			return false
