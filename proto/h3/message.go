@@ -4,6 +4,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"weir"
 )
 
 // A source is what a message is read from: a QUIC stream.
@@ -22,6 +24,8 @@ type input struct {
 	r, w     int
 	ended    bool   // the stream has ended behind what is in the buffer
 	left     uint64 // of the DATA frame being read
+	passing  uint64 // of the frame that is passed over
+	trailer  int64  // length of the trailer section that is next; -1: it is not
 	phase    phase
 	overhead int // bytes that are neither fields nor content
 	one      [1]byte
@@ -51,7 +55,7 @@ var (
 	errOverhead   = &connError{codeExcessiveLoad, "too many frames without a use"}
 )
 
-func (in *input) reset(src source) { *in = input{src: src} }
+func (in *input) reset(src source) { *in = input{src: src, trailer: -1} }
 
 // release gives the buffer back.
 func (in *input) release() {
@@ -129,9 +133,12 @@ func (in *input) header() (typ, length uint64, err error) {
 }
 
 // next goes to the next frame that means something: it returns frameHeaders with the length of its payload, or
-// frameData, whose length in.left then is. io.EOF: the message has ended.
+// frameData, whose length in.left then is. io.EOF: the message has ended. It goes on where a deadline broke it off.
 func (in *input) next() (typ, length uint64, err error) {
 	for {
+		if err := in.pass(); err != nil {
+			return 0, 0, err
+		}
 		typ, length, err := in.header()
 		switch {
 		case err != nil:
@@ -147,9 +154,10 @@ func (in *input) next() (typ, length uint64, err error) {
 		case typ == frameData || typ == frameHeaders || typ == framePushPromise || isControl(typ) || isReserved(typ):
 			return 0, 0, errUnexpected
 		}
-		if err := in.skip(length); err != nil {
+		if err := in.count(int64(min(length, mostOverhead)) + 4); err != nil {
 			return 0, 0, err
 		}
+		in.passing = length
 	}
 }
 
@@ -162,20 +170,17 @@ func (in *input) count(n int64) error {
 	return nil
 }
 
-// skip passes over a payload.
-func (in *input) skip(length uint64) error {
-	if err := in.count(int64(min(length, mostOverhead)) + 4); err != nil {
-		return err
-	}
-	for length > 0 {
+// pass passes over the payload of a frame that weir does not know.
+func (in *input) pass() error {
+	for in.passing > 0 {
 		if in.buffered() == 0 {
 			if err := in.fill(); err != nil {
 				return cut(err)
 			}
 		}
-		n := min(uint64(in.buffered()), length)
+		n := min(uint64(in.buffered()), in.passing)
 		in.r += int(n)
-		length -= n
+		in.passing -= n
 	}
 	return nil
 }
@@ -199,31 +204,78 @@ func (in *input) payload(n int) ([]byte, error) {
 	return p, nil
 }
 
-// content returns up to most bytes of the content, valid until the next call. io.EOF comes with the last ones where
-// that is known. errTrailer: a section of length bytes follows the content.
-func (in *input) content(most int) (p []byte, length uint64, err error) {
+// step goes to the next frame of content, or to the trailer section.
+func (in *input) step() error {
+	typ, length, err := in.next()
+	if err == nil && typ == frameHeaders {
+		in.trailer = int64(length)
+	}
+	return err
+}
+
+// advance goes to the next byte of the content. errTrailer: a section, whose length in.trailer then is, follows it.
+func (in *input) advance() error {
 	for in.left == 0 {
-		typ, length, err := in.next()
-		if err != nil {
-			return nil, 0, err
+		if in.trailer >= 0 {
+			return errTrailer
 		}
-		if typ == frameHeaders {
-			return nil, length, errTrailer
+		if err := in.step(); err != nil {
+			return err
 		}
 	}
 	if in.buffered() == 0 {
-		if err := in.fill(); err != nil {
-			return nil, 0, cut(err)
-		}
+		return cut(in.fill())
+	}
+	return nil
+}
+
+// content returns up to most bytes of the content, valid until the next call. io.EOF comes with the last ones where
+// that is known; errTrailer as advance says.
+func (in *input) content(most int) ([]byte, error) {
+	if err := in.advance(); err != nil {
+		return nil, err
 	}
 	n := int(min(uint64(min(in.buffered(), most)), in.left))
-	p = in.buf[in.r : in.r+n]
+	p := in.buf[in.r : in.r+n]
 	in.r += n
 	in.left -= uint64(n)
 	if in.left == 0 && in.buffered() == 0 && in.ended {
-		return p, 0, io.EOF
+		return p, io.EOF
 	}
-	return p, 0, nil
+	return p, nil
+}
+
+// readTrailer reads the trailer section that is next into h, and then the end of the message.
+func (in *input) readTrailer(lim *Limits, h *weir.Header) error {
+	if in.trailer > int64(lim.Trailer) {
+		return &streamError{codeMessage, errTooLarge.text}
+	}
+	p, err := in.payload(int(in.trailer))
+	if err != nil {
+		return err
+	}
+	in.phase, in.trailer = phaseOver, -1
+	d := decoders.Get().(*sectionDecoder)
+	defer decoders.Put(d)
+	if err := d.decode(p, lim.Trailer, lim.Fields); err != nil {
+		return asMessage(err)
+	}
+	var s section
+	if err := s.read(kindTrailer, d, string(d.text), h); err != nil {
+		return asMessage(err)
+	}
+	if _, _, err := in.next(); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// asMessage makes an error of the stream of one that a section has, unless the connection ends for it.
+func asMessage(err error) error {
+	if e, ok := err.(*connError); ok {
+		return e
+	}
+	return &streamError{codeMessage, err.Error()}
 }
 
 var errTrailer = &streamError{codeNone, "the trailer"}

@@ -115,9 +115,9 @@ func (b *requestBody) next(most int) ([]byte, error) {
 	if err := b.wait(); err != nil {
 		return nil, b.fail(err)
 	}
-	span, length, err := w.in.content(most)
+	span, err := w.in.content(most)
 	if err == errTrailer {
-		if err = b.readTrailer(length); err == nil {
+		if err = w.in.readTrailer(&w.cfg.Limits, &b.trailer); err == nil {
 			err = io.EOF
 		}
 	}
@@ -166,45 +166,6 @@ func (b *requestBody) wait() error {
 }
 
 var continueFrame = closeHeaders(appendStatus(appendPrefix(openHeaders(nil)), 100), 0)
-
-// readTrailer reads the section behind the content, and the end behind it.
-func (b *requestBody) readTrailer(length uint64) error {
-	lim := &b.w.cfg.Limits
-	return readTrailer(&b.w.in, length, lim, &b.w.x, &b.trailer)
-}
-
-// readTrailer reads a trailer section of that length into h, and then the end of the message.
-func readTrailer(in *input, length uint64, lim *Limits, x *weir.Exchange, h *weir.Header) error {
-	if length > uint64(lim.Trailer) {
-		return &streamError{codeMessage, errTooLarge.text}
-	}
-	p, err := in.payload(int(length))
-	if err != nil {
-		return err
-	}
-	in.phase = phaseOver
-	d := decoders.Get().(*sectionDecoder)
-	defer decoders.Put(d)
-	if err := d.decode(p, lim.Trailer, lim.Fields); err != nil {
-		return asMessage(err)
-	}
-	var s section
-	if err := s.read(kindTrailer, d, string(d.text), h); err != nil {
-		return asMessage(err)
-	}
-	if _, _, err := in.next(); err != io.EOF {
-		return err
-	}
-	return nil
-}
-
-// asMessage makes an error of the stream of one that a section has, unless the connection ends for it.
-func asMessage(err error) error {
-	if e, ok := err.(*connError); ok {
-		return e
-	}
-	return &streamError{codeMessage, err.Error()}
-}
 
 // fail makes a fault of what went wrong, and remembers it.
 func (b *requestBody) fail(err error) error {

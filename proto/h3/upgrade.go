@@ -134,7 +134,7 @@ func (t *relay) fail(c weir.Cause, err error) {
 // forth carries the client's bytes.
 func (t *relay) forth() (n int64) {
 	for {
-		p, _, err := t.w.in.content(inputSize)
+		p, err := t.w.in.content(inputSize)
 		if len(p) > 0 {
 			t.last.Store(clock.Now())
 			m, werr := t.other.Write(p)

@@ -118,7 +118,7 @@ func (w *work) cancel(c code) {
 func (w *work) readHead() bool {
 	w.str.SetReadDeadline(at(w.x.Timing.Start + int64(w.cfg.Timeouts.Header)))
 	_, length, err := w.in.next()
-	w.came = w.in.buffered() > 0
+	w.came = err == nil || w.in.buffered() > 0
 	if err == nil {
 		err = w.readSection(length)
 	}
@@ -197,41 +197,38 @@ func (w *work) ahead() error {
 	if r.Upgrade != "" {
 		return nil
 	}
-	if !in.ended && w.sec.length <= 0 && (w.sec.length == 0 || bodiless(r.Method)) {
+	waits := !in.ended && (w.sec.length == 0 || w.sec.length < 0 && bodiless(r.Method))
+	if waits {
 		w.str.SetReadDeadline(time.Now().Add(aheadWait))
-	} else if in.buffered() == 0 && !in.ended {
-		return w.expectBody()
 	}
-	for in.left == 0 {
-		typ, _, err := in.next()
-		switch {
+	for in.left == 0 && in.trailer < 0 && (waits || in.ended || in.buffered() > 0) {
+		switch err := in.step(); {
+		case err == nil:
 		case err == io.EOF && w.sec.length > 0:
 			w.bad = malformed(weir.CauseRequestFraming, errContent)
 			return nil
 		case err == io.EOF:
 			return nil
 		case isTimeout(err):
-			return w.expectBody()
-		case err != nil:
+			waits = false
+		default:
 			return err
-		case typ == frameHeaders:
-			return errUnexpected
 		}
 	}
-	if w.sec.length == 0 {
+	if w.sec.length == 0 && in.left > 0 {
 		w.bad = malformed(weir.CauseRequestFraming, errContent)
 		return nil
 	}
-	return w.expectBody()
+	w.expectBody()
+	return nil
 }
 
-func (w *work) expectBody() error {
-	if w.sec.length != 0 {
+func (w *work) expectBody() {
+	if w.sec.length != 0 || w.in.trailer >= 0 {
 		w.body.begin(w.sec.length)
 		w.x.Request.Expect = w.sec.expect != ""
 		w.x.Request.Body = &w.body
 	}
-	return nil
 }
 
 // bodiless reports whether requests with a method have no content as a rule.

@@ -1,0 +1,333 @@
+package h3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"weir"
+	"weir/internal/clock"
+)
+
+// TransportConfig is how a transport behaves. Zero values mean the defaults.
+type TransportConfig struct {
+	TLS         *tls.Config   // whom it trusts and who it is; ALPN and the version are seen to; required
+	Connect     time.Duration // to establish a connection, and for room on one; default 5s
+	FirstByte   time.Duration // from the end of the request to the end of the answer's head; default 60s
+	Stall       time.Duration // silence in the middle of an answer, or of a server that takes no more; default 60s
+	KeepIdle    time.Duration // how long a connection without requests is kept; default 60s
+	Connections int           // at most; default 8
+	Streams     int           // requests under way on one connection before there is another; default 100
+	Limits      Limits        // of answers
+
+	// CauseOf, if not nil, tells the cause of an error of the handshake; CauseNone: it does not know it.
+	CauseOf func(err error) weir.Cause
+}
+
+func (c TransportConfig) orDefaults() TransportConfig {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Connect, 5*time.Second)
+	def(&c.FirstByte, time.Minute)
+	def(&c.Stall, time.Minute)
+	def(&c.KeepIdle, time.Minute)
+	if c.Connections <= 0 {
+		c.Connections = 8
+	}
+	if c.Streams <= 0 {
+		c.Streams = 100
+	}
+	if c.CauseOf == nil {
+		c.CauseOf = func(error) weir.Cause { return weir.CauseNone }
+	}
+	c.Limits = c.Limits.orDefaults()
+	c.TLS = c.TLS.Clone()
+	c.TLS.NextProtos = []string{Protocol}
+	c.TLS.MinVersion = tls.VersionTLS13
+	return c
+}
+
+// A Transport is a weir.Transport that speaks HTTP/3 with one server.
+type Transport struct {
+	ep  *weir.Endpoint
+	cfg TransportConfig
+
+	mu      sync.Mutex // protects all below
+	udp     *net.UDPConn
+	quic    *quic.Transport // over udp; nil: no connection has been wanted yet
+	conns   []*upConn       // that take requests
+	dialing *dialing        // nil: no connection is being made
+	all     int             // connections that have not ended
+	closed  bool
+}
+
+var _ weir.Transport = (*Transport)(nil)
+
+// NewTransport returns the transport to ep, whose address is that of a UDP socket.
+func NewTransport(ep *weir.Endpoint, c TransportConfig) *Transport {
+	return &Transport{ep: ep, cfg: c.orDefaults()}
+}
+
+// Idle returns the number of connections without a request.
+func (t *Transport) Idle() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, u := range t.conns {
+		if u.active == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// Close closes the connections without a request; the others are closed when their last one ends.
+func (t *Transport) Close() {
+	t.mu.Lock()
+	t.closed = true
+	conns := t.conns
+	t.conns = nil
+	var idle []*upConn
+	for _, u := range conns {
+		if u.leaving = true; u.active == 0 {
+			idle = append(idle, u)
+		}
+	}
+	t.mu.Unlock()
+	for _, u := range idle {
+		u.q.CloseWithError(codeNone.conn(), "")
+	}
+	t.shut()
+}
+
+// shut closes the socket when nobody uses it any more.
+func (t *Transport) shut() {
+	t.mu.Lock()
+	tr, udp := t.quic, t.udp
+	if !t.closed || t.all > 0 || t.dialing != nil || tr == nil {
+		t.mu.Unlock()
+		return
+	}
+	t.quic, t.udp = nil, nil
+	t.mu.Unlock()
+	tr.Close()
+	udp.Close()
+}
+
+var errTarget = errors.New("malformed request target")
+
+// RoundTrip implements weir.Transport. A request that a server says it has not looked at goes out once more; so does one
+// that fails on a connection that was there before, without a byte of an answer, if it may: the server has most likely
+// left while the request was on its way.
+func (t *Transport) RoundTrip(x *weir.Exchange) error {
+	if !sendable(&x.Request) {
+		return &weir.Fault{Op: fmt.Sprintf("upstream %q: write request head", t.ep.Upstream), Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTarget}
+	}
+	for tries := 1; ; tries++ {
+		u, kept, f := t.take(x)
+		if f != nil {
+			return f
+		}
+		f = u.roundTrip(x)
+		if f == nil {
+			return nil
+		}
+		if x.Request.Touched || tries == mostTries || !mayRepeat(x, f, kept) {
+			return f
+		}
+	}
+}
+
+// mostTries is how many times a request goes out to one server.
+const mostTries = 3
+
+func mayRepeat(x *weir.Exchange, f *weir.Fault, kept bool) bool {
+	if f.Cause != weir.CauseUpstreamClosed && f.Cause != weir.CauseUpstreamReset && f.Cause != weir.CauseUpstreamWrite {
+		return false
+	}
+	return f.Retry == weir.RetryAlways || kept && f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
+}
+
+// sendable reports whether what r asks for can stand in a head.
+func sendable(r *weir.Request) bool {
+	return r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && r.Method != "" && all(r.Method, classToken) &&
+		all(r.Path, classTarget) && all(r.Query, classTarget) && visible(r.Authority)
+}
+
+func visible(s string) bool {
+	return s != "" && strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '\t') < 0 && all(s, classValue)
+}
+
+// A dialing is a connection that is being made, by a goroutine of its own: whoever asked for it first may leave.
+type dialing struct {
+	done  chan struct{} // closed when it is over
+	fault *weir.Fault   // valid after done
+}
+
+// take returns a connection with a place for x, and whether it was there before. The place is given back by leave.
+func (t *Transport) take(x *weir.Exchange) (u *upConn, kept bool, f *weir.Fault) {
+	patience := t.cfg.Connect
+	if x.Route != nil && x.Route.Connect > 0 {
+		patience = x.Route.Connect
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	x.Watch(canceler(cancel))
+	defer x.Watch(nil)
+	for waited := false; ; waited = true {
+		u, d := t.place()
+		if u != nil {
+			return u, !waited, nil
+		}
+		select {
+		case <-d.done:
+			if d.fault != nil {
+				return nil, false, d.fault
+			}
+		case <-ctx.Done():
+			return nil, false, t.waitFault(ctx)
+		}
+	}
+}
+
+// A canceler is a function as a weir.Canceler.
+type canceler func()
+
+// Cancel calls c.
+func (c canceler) Cancel() { c() }
+
+// place takes a place on the connection with the fewest requests, or tells what to wait for.
+func (t *Transport) place() (*upConn, *dialing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var best *upConn
+	for _, u := range t.conns {
+		if best == nil || u.active < best.active {
+			best = u
+		}
+	}
+	if best != nil && (best.active < t.cfg.Streams || len(t.conns) >= t.cfg.Connections) {
+		best.enter()
+		return best, nil
+	}
+	if t.dialing == nil {
+		t.dialing = &dialing{done: make(chan struct{})}
+		go t.dial(t.dialing)
+	}
+	return nil, t.dialing
+}
+
+// waitFault tells why nobody waits any more for a connection.
+func (t *Transport) waitFault(ctx context.Context) *weir.Fault {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return t.fault(weir.CauseUpstreamConnectTimeout, weir.RetryAlways, "dial", ctx.Err())
+	}
+	return &weir.Fault{Op: "dial " + t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: ctx.Err()}
+}
+
+func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
+	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+}
+
+// dial makes a connection.
+func (t *Transport) dial(d *dialing) {
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.Connect)
+	defer cancel()
+	q, err := t.connect(ctx)
+	t.mu.Lock()
+	t.dialing = nil
+	if err != nil {
+		d.fault = t.dialFault(err)
+	} else {
+		t.all++
+		u := &upConn{t: t, q: q, rounds: map[quic.StreamID]*round{}, since: clock.Now(), leaving: t.closed}
+		u.peer = newPeer(q, true, u.goAway)
+		if !t.closed {
+			t.conns = append(t.conns, u)
+		}
+		u.begin()
+	}
+	t.mu.Unlock()
+	close(d.done)
+	t.shut()
+}
+
+func (t *Transport) connect(ctx context.Context) (*quic.Conn, error) {
+	addr, err := netip.ParseAddrPort(t.ep.Address)
+	if err != nil {
+		return nil, err
+	}
+	tr, err := t.socket(addr)
+	if err != nil {
+		return nil, err
+	}
+	return tr.Dial(ctx, net.UDPAddrFromAddrPort(addr), t.cfg.TLS, &quic.Config{
+		HandshakeIdleTimeout:           t.cfg.Connect,
+		MaxIdleTimeout:                 t.cfg.KeepIdle + t.cfg.Stall,
+		KeepAlivePeriod:                keepAlive,
+		InitialStreamReceiveWindow:     streamWindowFirst,
+		MaxStreamReceiveWindow:         streamWindowLast,
+		InitialConnectionReceiveWindow: connWindowFirst,
+		MaxConnectionReceiveWindow:     connWindowLast,
+		MaxIncomingStreams:             -1, // a server has no requests
+		MaxIncomingUniStreams:          uniStreams,
+		RequireStreamCreditRelease:     true,
+	})
+}
+
+// keepAlive is after how much silence a connection is tried: a request may wait long for its answer.
+const keepAlive = 15 * time.Second
+
+// socket returns what connections to addr are made from.
+func (t *Transport) socket(addr netip.AddrPort) (*quic.Transport, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.quic != nil {
+		return t.quic, nil
+	}
+	network := "udp4"
+	if addr.Addr().Is6() {
+		network = "udp6"
+	}
+	udp, err := net.ListenUDP(network, nil)
+	if err != nil {
+		return nil, err
+	}
+	sizeBuffers(udp)
+	t.udp, t.quic = udp, &quic.Transport{Conn: udp, ConnectionIDLength: 8}
+	return t.quic, nil
+}
+
+func (t *Transport) dialFault(err error) *weir.Fault {
+	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
+	var tlsErr *quic.TransportError
+	var late *quic.HandshakeTimeoutError
+	var idle *quic.IdleTimeoutError
+	switch cause := t.cfg.CauseOf(err); {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late), errors.As(err, &idle):
+		f.Cause = weir.CauseUpstreamConnectTimeout
+	case cause != weir.CauseNone:
+		f.Cause = cause
+	case errors.As(err, &tlsErr) && tlsErr.ErrorCode == quic.ConnectionRefused:
+		f.Cause = weir.CauseUpstreamConnect
+	case errors.As(err, &tlsErr):
+		f.Cause = weir.CauseUpstreamTLSHandshake
+		if tlsErr.ErrorCode == quic.TransportErrorCode(0x100+alertNoProtocol) {
+			f.Cause = weir.CauseUpstreamTLSProtocol
+		}
+	}
+	return f
+}
+
+// alertNoProtocol is TLS's no_application_protocol (RFC 7301, section 3.2).
+const alertNoProtocol = 120
