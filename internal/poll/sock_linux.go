@@ -60,14 +60,14 @@ func (s *sock) TryRead(p []byte) (int, error) {
 		s.drained = false
 	}
 	if s.drained {
-		return 0, s.late(&s.readBy)
+		return 0, s.nothing()
 	}
 	for {
 		n, e := recv(s.fd, p, 0)
 		switch {
 		case e == syscall.EAGAIN:
 			s.drained = true
-			return 0, s.late(&s.readBy)
+			return 0, s.nothing()
 		case e == syscall.EINTR:
 		case e != 0:
 			return 0, sysError("recv", e)
@@ -104,8 +104,8 @@ func (s *sock) readStop() error {
 	if err := s.broken(); err != nil {
 		return err
 	}
-	if err := s.late(&s.readBy); err != ErrAgain {
-		return err
+	if s.late(&s.readBy) {
+		return ErrTimeout
 	}
 	return nil
 }
@@ -114,8 +114,8 @@ func (s *sock) writeStop() error {
 	if err := s.broken(); err != nil {
 		return err
 	}
-	if err := s.late(&s.writeBy); err != ErrAgain {
-		return err
+	if s.late(&s.writeBy) {
+		return ErrTimeout
 	}
 	return nil
 }
@@ -131,14 +131,19 @@ func (s *sock) broken() error {
 	return nil
 }
 
-// late returns ErrTimeout where the deadline has passed, else ErrAgain. It goes by the times of the poller's
-// and the wheel's last turns, which cost nothing: a deadline that has passed since then is still in the wheel,
-// and who waits for it is woken.
-func (s *sock) late(by *atomic.Int64) error {
-	if t := by.Load(); t != 0 && (t <= s.p.now.Load() || t <= s.p.wheel.fired.Load()) {
+// nothing is why there is nothing to read.
+func (s *sock) nothing() error {
+	if s.late(&s.readBy) {
 		return ErrTimeout
 	}
 	return ErrAgain
+}
+
+// late reports whether a deadline has passed. It goes by the times of the poller's and the wheel's last turns, which cost
+// nothing: a deadline that has passed since then is still in the wheel, and who waits for it is woken.
+func (s *sock) late(by *atomic.Int64) bool {
+	t := by.Load()
+	return t != 0 && (t <= s.p.now.Load() || t <= s.p.wheel.fired.Load())
 }
 
 func (s *sock) Write(p []byte) (int, error) {
