@@ -247,7 +247,7 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Protocols = []string{"http/1.1"}
+	p.Protocols = alpn(versionsOf(l))
 	entries, err := b.entries(l)
 	if err != nil {
 		return nil, err
@@ -261,6 +261,17 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 		tickets = b.engine.certs.tickets
 	}
 	return p.ServerConfig(table, tickets), nil
+}
+
+// alpn is what a listener offers over TCP, the best first.
+func alpn(v server.Versions) (list []string) {
+	if v.H2 {
+		list = append(list, "h2")
+	}
+	if v.H1 {
+		list = append(list, "http/1.1")
+	}
+	return list
 }
 
 // entries are the certificates of a listener: its own for who asks for no site's name, and those of its sites.

@@ -21,8 +21,9 @@ func (b *builder) listeners() []server.ListenerSpec {
 	for _, l := range b.config.Listeners {
 		specs = append(specs, server.ListenerSpec{
 			Name: l.Name, Address: l.Address, Mode: l.Mode, Limit: l.MaxConnections,
-			Limits:   h1.Limits(l.Limits),
+			Limits:   h1.Limits{Line: l.Limits.Line, Head: l.Limits.Head, Fields: l.Limits.Fields, Trailer: l.Limits.Trailer},
 			Timeouts: h1.Timeouts(l.Timeouts),
+			Versions: versionsOf(l), Streams: l.Limits.Streams,
 		})
 	}
 	if b.engine.draft {
@@ -44,6 +45,18 @@ func (b *builder) listeners() []server.ListenerSpec {
 		}
 	}
 	return specs
+}
+
+// versionsOf are the versions of HTTP that a listener speaks.
+func versionsOf(l *config.Listener) server.Versions {
+	has := func(p string) bool { return slices.Contains(l.Protocols, p) }
+	switch {
+	case len(l.Protocols) > 0:
+		return server.Versions{H1: has("h1"), H2: has("h2") || has("h2c"), H3: has("h3")}
+	case l.TLS != nil:
+		return server.Versions{H1: true, H2: true, H3: !strings.HasPrefix(l.Address, "unix:")}
+	}
+	return server.Versions{H1: true}
 }
 
 // front is what every listener's exchanges begin with: what trusted proxies say of the client, then the router.

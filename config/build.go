@@ -136,9 +136,11 @@ func (l *loader) listener(n *node) broken {
 			Head:    int(get[int64](limits, "head")),
 			Fields:  get[int](limits, "fields"),
 			Trailer: int(get[int64](limits, "trailer")),
+			Streams: get[int](limits, "streams"),
 		},
 	}
 	out.TLS = l.listenerTLS(n)
+	out.Protocols = l.protocols(n)
 	l.listenAddress(n, "address", out.Address)
 	if n.has("mode") && !strings.HasPrefix(out.Address, "unix:") {
 		l.report(n.at("mode"), in(n, "mode is for unix sockets alone"), "", "")

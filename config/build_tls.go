@@ -34,6 +34,28 @@ func (l *loader) clientTLS(n *node) ClientTLS {
 	return c
 }
 
+// protocols are those that a listener's connections can speak.
+func (l *loader) protocols(n *node) []string {
+	list := get[[]string](n, "protocols")
+	if n.has("protocols") && len(list) == 0 {
+		l.report(n.at("protocols"), in(n, "protocols: there is none"), "", `write protocols = ["h1"]`)
+	}
+	secure := n.child("tls") != nil
+	for _, p := range list {
+		switch {
+		case p == "h2c" && secure:
+			l.report(n.at("protocols"), in(n, `protocols: "h2c" is HTTP/2 without tls`), "", `did you mean "h2"?`)
+		case p == "h2" && !secure:
+			l.report(n.at("protocols"), in(n, `protocols: "h2" needs tls`), "", `write a tls block, or "h2c" for HTTP/2 without it`)
+		case p == "h3" && !secure:
+			l.report(n.at("protocols"), in(n, `protocols: "h3" needs tls`), "", "write a tls block")
+		case p == "h3" && strings.HasPrefix(get[string](n, "address"), "unix:"):
+			l.report(n.at("protocols"), in(n, `protocols: "h3" needs UDP, which a unix socket has not`), "", "")
+		}
+	}
+	return list
+}
+
 func (l *loader) listenerTLS(n *node) *ListenerTLS {
 	c := n.child("tls")
 	if c == nil {

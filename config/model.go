@@ -76,6 +76,7 @@ type Listener struct {
 	Timeouts       ListenerTimeouts
 	Limits         ListenerLimits
 	TLS            *ListenerTLS // nil: connections are not encrypted
+	Protocols      []string     // of "h1", "h2", "h2c", "h3"; nil: all that its TLS allows for, without TLS "h1"
 }
 
 // ListenerTimeouts bound how long a client may take. Zero values mean the protocol's defaults.
@@ -92,6 +93,7 @@ type ListenerLimits struct {
 	Head    int // a whole head; default 64 KiB
 	Fields  int // number of field lines; default 100
 	Trailer int // a trailer section; default 8 KiB
+	Streams int // requests under way on one connection; default 128
 }
 
 // An Admin says where the API, the metrics and the dashboard are.

@@ -65,7 +65,7 @@ func listenerBlock() *block {
 }`,
 		attrs: []attr{
 			{name: "address", kind: text, required: true, example: `":80"`, doc: `Where to listen: ":80" for every address of the machine, "127.0.0.1:8080", "[::1]:80", or "unix:/run/weir.sock".`},
-			{name: "protocols", kind: texts, oneOf: []string{"h1"}, laterOf: []string{"h2", "h2c", "h3"}, defDoc: `["h1"]`, doc: "The versions of HTTP that are spoken."},
+			{name: "protocols", kind: texts, oneOf: []string{"h1", "h2", "h2c", "h3"}, defDoc: `["h1", "h2", "h3"] with tls, else ["h1"]`, doc: "The versions of HTTP that are spoken. h2 and h3 need tls; h2c is HTTP/2 without it, for clients that know before that it is spoken. h3 takes the UDP port of the same number."},
 			{name: "mode", kind: fileMode, defDoc: "as the umask says", doc: "The file mode of a unix socket."},
 			{name: "max_connections", kind: whole, min: 0, max: 1 << 30, defDoc: "no limit", doc: "How many connections may be open at one time; further ones are refused."},
 			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off"}, laterOf: []string{"optional", "required"}, doc: "Whether connections begin with the client's address in the PROXY protocol."},
@@ -87,6 +87,7 @@ func listenerBlock() *block {
 					{name: "head", kind: size, def: "64KiB", doc: "The whole head."},
 					{name: "fields", kind: whole, min: 1, max: 10000, def: "100", doc: "The number of field lines."},
 					{name: "trailer", kind: size, def: "8KiB", doc: "The trailer section of a body."},
+					{name: "streams", kind: whole, min: 1, max: 10000, def: "128", doc: "The requests that one connection may have under way at a time, with HTTP/2 and 3."},
 				},
 			},
 			listenerTLSBlock(),

@@ -93,7 +93,7 @@ func (h *handshake) Run(*poll.Worker) {
 	}
 	h.facts.TLS = &state
 	h.sealed.SetWriteDeadline(0)
-	h.set.codecs.serve(h.sealed, state.NegotiatedProtocol, &h.facts, h.l.done)
+	h.set.codecs.serve(h.sealed, h.set.spec.Versions, state.NegotiatedProtocol, &h.facts, h.l.done)
 }
 
 const acmeProtocol = "acme-tls/1"

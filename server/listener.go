@@ -32,8 +32,10 @@ type listener struct {
 	refusals atomic.Int64  // of those that were refused: how many still read why
 	failed   atomic.Uint64 // handshakes
 
-	handshakes handshakes
-	log        *slog.Logger
+	handshakes    handshakes
+	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
+	leftDatagrams []*datagrams // drain
+	log           *slog.Logger
 
 	lastPeer atomic.Pointer[peer]
 
@@ -74,19 +76,20 @@ func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
 	if old.spec.Mode != spec.Mode && !l.inherited {
 		setMode(spec)
 	}
-	c := old.codecs
+	c, h := old.codecs, l.handler(s, spec)
 	switch {
 	case c == nil:
-		c = newCodecs(s, spec)
+		c = newCodecs(h, s, spec)
 	case old.spec.Name == spec.Name:
-		c.configure(s, spec)
+		c.configure(h, s, spec)
 	default: // connections know the listener by its name, and so do routes
-		c.configure(s, spec)
+		c.configure(h, s, spec)
 		c.drain()
 		l.retired = append(slices.DeleteFunc(l.retired, func(c *codecs) bool { return c.open() == 0 }), c)
-		c = newCodecs(s, spec)
+		c = newCodecs(h, s, spec)
 	}
 	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, codecs: c})
+	l.configureDatagrams(s, spec)
 }
 
 func (l *listener) start(g *poll.Group) (err error) {
@@ -102,23 +105,23 @@ func (l *listener) accept(c poll.Conn) {
 		return
 	}
 	l.accepted.Add(1)
-	remote := c.RemoteAddr()
-	facts := weir.Conn{
-		Listener: set.spec.Name,
-		Local:    c.LocalAddr(),
-		Remote:   remote,
-		Shard:    c.Shard(),
-		Opened:   clock.Now(),
-	}
-	if remote.IsValid() {
-		facts.RemoteIP = l.text(remote.Addr())
-		facts.Trusted = set.trusted != nil && set.trusted(remote.Addr())
-	}
+	facts := l.facts(set, c.RemoteAddr(), c.LocalAddr())
+	facts.Shard, facts.Opened = c.Shard(), clock.Now()
 	if set.spec.TLS != nil {
 		l.seal(c, set, facts)
 		return
 	}
-	set.codecs.serve(c, "", &facts, l.done)
+	set.codecs.serve(c, set.spec.Versions, "", &facts, l.done)
+}
+
+// facts is what is known of a client by its address.
+func (l *listener) facts(set *settings, remote, local netip.AddrPort) weir.Conn {
+	f := weir.Conn{Listener: set.spec.Name, Local: local, Remote: remote}
+	if remote.IsValid() {
+		f.RemoteIP = l.text(remote.Addr())
+		f.Trusted = set.trusted != nil && set.trusted(remote.Addr())
+	}
+	return f
 }
 
 // A peer is an address and its text.
@@ -157,6 +160,7 @@ func (l *listener) drain() {
 		if c := l.settings.Load().codecs; c != nil {
 			c.drain()
 		}
+		l.leaveDatagrams()
 		time.AfterFunc(handshakePatience, l.handshakes.cancel)
 		if l.open.Load() == 0 {
 			l.emptyOnce.Do(func() { close(l.empty) })
@@ -171,6 +175,7 @@ func (l *listener) closeConns() {
 		c.close()
 	}
 	l.settings.Load().codecs.close()
+	l.closeDatagrams()
 }
 
 // removeSocket removes the file of a unix socket that is ours.

@@ -37,7 +37,7 @@ func hasPortZero(address string) bool {
 // socket that is about to be given up and stands in the way is closed first.
 func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if source := s.inherit(spec); source != nil {
-		return newListener(spec, source, true, s.config.Log), nil
+		return s.listener(spec, source, true)
 	}
 	source, err := listen(spec)
 	if errors.Is(err, syscall.EADDRINUSE) && s.pauseRival(c, spec) {
@@ -46,7 +46,18 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if err != nil {
 		return nil, explainListen(spec, err)
 	}
-	return newListener(spec, source, false, s.config.Log), nil
+	return s.listener(spec, source, false)
+}
+
+// listener makes a listener of its socket, and opens the one for datagrams that goes with it.
+func (s *Server) listener(spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
+	l := newListener(spec, source, inherited, s.config.Log)
+	if err := l.openDatagrams(spec); err != nil {
+		source.Close()
+		l.removeSocket()
+		return nil, err
+	}
+	return l, nil
 }
 
 // listen opens the socket of spec.

@@ -154,6 +154,7 @@ func (c *change) undo(s *Server) {
 			l.source.Close()
 			l.removeSocket()
 		}
+		l.leaveDatagrams()
 	}
 	s.inherited = c.taken
 	for _, l := range c.left {

@@ -38,7 +38,15 @@ type ListenerSpec struct {
 	Limits   h1.Limits
 	Timeouts h1.Timeouts // Header is also for the handshake of TLS
 	TLS      *tls.Config // nil: connections are not encrypted
+	Versions Versions
+	Streams  int // of HTTP/2 and 3: requests of one connection at a time; 0: the default
 }
+
+// Versions are those of HTTP that a listener speaks. HTTP/2 without TLS is spoken with clients that know it before
+// (h2c), HTTP/3 with TLS alone.
+type Versions struct{ H1, H2, H3 bool }
+
+func (l *ListenerSpec) speaksH3() bool { return l.Versions.H3 && l.TLS != nil }
 
 // key is what makes two specifications one socket. Port 0 stands for a port of its own each time.
 func (l *ListenerSpec) key() string {
