@@ -105,12 +105,18 @@ func parseFields(head string, i int, m *headMap, most int, h *weir.Header, f *fr
 		if n == most {
 			return &fieldError{err: errTooMany, tooMany: true}
 		}
-		field := h.Room()
-		end, err := fieldLine(head, i, m, field)
-		if err != nil {
-			return &fieldError{err: err}
+		var at, end int
+		if m != nil {
+			at = next(&m.special, i)
+			end = next(&m.control, at)
+		} else {
+			at, end = fieldEnds(head, i)
 		}
-		i = end
+		field := h.Room()
+		if !isLineEnd(head, end) || !fieldLine(head[i:end], at-i, field) {
+			return &fieldError{err: lineError(head, i, at, end)}
+		}
+		i = end + len("\r\n")
 		if !connectionField[field.ID] {
 			h.Keep()
 		} else if err := f.note(field.ID, field.Value, hosts); err != nil {
@@ -120,26 +126,21 @@ func parseFields(head string, i int, m *headMap, most int, h *weir.Header, f *fr
 	return nil
 }
 
-// fieldLine reads the field line at i into f, and returns where the next one begins.
-func fieldLine(s string, i int, m *headMap, f *weir.Field) (int, error) {
-	at, end := m.fieldEnds(s, i)
-	if at >= len(s) || s[at] != ':' || !isLineEnd(s, end) {
-		return 0, lineError(s, i, at, end)
+// fieldLine reads into f a line in which the first colon is at at, and behind it no control character but the tab.
+func fieldLine(line string, at int, f *weir.Field) bool {
+	if at >= len(line) || line[at] != ':' {
+		return false
 	}
-	// Of the control characters only the tab stands between at and end.
-	start, last := at+1, end
-	f.Line = start+1 < end && s[start] == ' ' && s[start+1] > ' ' && s[end-1] > ' '
+	value := line[at+1:]
+	f.Line = len(value) > 1 && value[0] == ' ' && value[1] > ' ' && value[len(value)-1] > ' '
 	if f.Line {
-		start++
+		value = value[1:]
 	} else {
-		start, last = trimmed(s, start, end)
+		value = trim(value)
 	}
-	f.Name, f.Value, f.Wire = s[i:at], s[start:last], true
+	f.Name, f.Value, f.Wire = line[:at], value, true
 	f.ID = weir.Identify(f.Name)
-	if f.ID == weir.FieldOther && !isToken(f.Name) { // what is known is well formed
-		return 0, lineError(s, i, at, end)
-	}
-	return end + 2, nil
+	return f.ID != weir.FieldOther || isToken(f.Name) // what is known is well formed
 }
 
 func isLineEnd(s string, i int) bool {
@@ -147,18 +148,6 @@ func isLineEnd(s string, i int) bool {
 }
 
 func isToken(s string) bool { return s != "" && all(s, classToken) }
-
-// trimmed returns what is left of s[i:j], in which the tab is the only control character, without white space at its
-// ends.
-func trimmed(s string, i, j int) (int, int) {
-	for i < j && s[i] <= ' ' {
-		i++
-	}
-	for i < j && s[j-1] <= ' ' {
-		j--
-	}
-	return i, j
-}
 
 // lineError is why the line at i is no field line: what looks like its name ends at at, its value at end.
 func lineError(s string, i, at, end int) error {

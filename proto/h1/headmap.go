@@ -7,8 +7,7 @@ import (
 )
 
 // A headMap knows where in a head lines and names end, by looking at it once, many bytes at a time. It is made of what
-// has been read, and serves the head that is copied from there. Not every head has one: nil stands for none, and its
-// methods look themselves.
+// has been read, and serves the head that is copied from there. Not every head has one: nil stands for none.
 type headMap struct {
 	special [mapBlocks]uint64 // a bit for each colon and what control has
 	control [mapBlocks]uint64 // a bit for each control character but the tab
@@ -37,12 +36,8 @@ func (m *headMap) lineEnd(s string) int {
 }
 
 // fieldEnds returns where the name of the field line at i of the head s ends, at a colon, else the name is malformed, and
-// where the value ends that follows the colon.
-func (m *headMap) fieldEnds(s string, i int) (name, value int) {
-	if m != nil {
-		name = next(&m.special, i)
-		return name, next(&m.control, name)
-	}
+// where the value ends that follows the colon. With a map these are the next special and the next control character.
+func fieldEnds(s string, i int) (name, value int) {
 	name = i + colon(s[i:])
 	value = min(name+1, len(s))
 	return name, value + valueLen(s[value:])

@@ -50,7 +50,8 @@ func TestHeadMap(t *testing.T) {
 func checkMap(t *testing.T, m *headMap, head string) {
 	t.Helper()
 	for i := range len(head) {
-		name, value := m.fieldEnds(head, i)
+		name := next(&m.special, i)
+		value := next(&m.control, name)
 		if want := i + strings.IndexFunc(head[i:], isSpecial); name != want {
 			t.Fatalf("%q: the name at %d ends at %d, not at %d", head, i, name, want)
 		}
