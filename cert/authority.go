@@ -11,7 +11,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -163,21 +162,16 @@ func encodePEM(kind string, raw []byte) []byte {
 // name that is covered by a wildcard get the wildcard's certificate; those of a default entry that ask for
 // something else get that of the first name.
 func (a *Authority) For(names ...string) (Source, error) {
-	s := &issued{authority: a}
-	for _, n := range names {
-		name, err := normalName(n)
-		if err != nil {
-			return nil, err
-		}
-		if !a.may(name) {
+	list, err := normalNames(names)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range list {
+		if !a.may(n) {
 			return nil, fmt.Errorf("the internal CA may not sign %q: its root is limited to %s", n, strings.Join(a.root.PermittedDNSDomains, ", "))
 		}
-		s.names = append(s.names, name)
 	}
-	if len(s.names) == 0 {
-		return nil, errors.New("no name to sign a certificate for")
-	}
-	return s, nil
+	return &issued{a, list}, nil
 }
 
 // may reports whether the root's constraints let it sign a name. RFC 5280 4.2.1.10
@@ -202,29 +196,7 @@ type issued struct {
 }
 
 func (s *issued) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return s.authority.leaf(s.pick(hello))
-}
-
-// pick is the one of the names that is meant.
-func (s *issued) pick(hello *tls.ClientHelloInfo) string {
-	asked := lower(hello.ServerName)
-	if asked == "" && hello.Conn != nil {
-		asked = address(hello.Conn.LocalAddr()).String()
-	}
-	_, parent, _ := strings.Cut(asked, ".")
-	wild := ""
-	for _, n := range s.names {
-		if n == asked {
-			return n
-		}
-		if n == "*."+parent {
-			wild = n
-		}
-	}
-	if wild != "" {
-		return wild
-	}
-	return s.names[0]
+	return s.authority.leaf(pickName(s.names, hello))
 }
 
 // leaf returns the certificate of a name, a new one where it is time.

@@ -136,7 +136,7 @@ func TestLeavesAreMadeOnce(t *testing.T) {
 }
 
 func TestAuthorityPicks(t *testing.T) {
-	s := &issued{names: []string{"a.internal", "*.b.internal", "192.0.2.7"}}
+	names := []string{"a.internal", "*.b.internal", "192.0.2.7"}
 	local := localConn{local: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 443}}
 	for _, tt := range []struct {
 		hello tls.ClientHelloInfo
@@ -148,7 +148,7 @@ func TestAuthorityPicks(t *testing.T) {
 		{tls.ClientHelloInfo{Conn: local}, "192.0.2.7"},
 		{tls.ClientHelloInfo{}, "a.internal"},
 	} {
-		if got := s.pick(&tt.hello); got != tt.want {
+		if got := pickName(names, &tt.hello); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.hello.ServerName, got, tt.want)
 		}
 	}

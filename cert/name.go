@@ -1,6 +1,8 @@
 package cert
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -77,4 +79,43 @@ func address(a net.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	return p.Addr().Unmap()
+}
+
+// normalNames are names as tables have them, at least one.
+func normalNames(raw []string) ([]string, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("no name for a certificate")
+	}
+	var list []string
+	for _, r := range raw {
+		n, err := normalName(r)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+// pickName is the one of the names that a client means: the one it asks for, the wildcard that covers it, or else the
+// first, for clients of a default entry.
+func pickName(names []string, hello *tls.ClientHelloInfo) string {
+	asked := lower(hello.ServerName)
+	if asked == "" && hello.Conn != nil {
+		asked = address(hello.Conn.LocalAddr()).String()
+	}
+	_, parent, _ := strings.Cut(asked, ".")
+	wild := ""
+	for _, n := range names {
+		if n == asked {
+			return n
+		}
+		if n == "*."+parent {
+			wild = n
+		}
+	}
+	if wild != "" {
+		return wild
+	}
+	return names[0]
 }

@@ -1,0 +1,335 @@
+package cert
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestHTTP01(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge = HTTP01
+	dir := t.TempDir()
+	f := newFront(t, p, dir, c, "a.weir.test", "b.weir.test")
+	for _, n := range []string{"a.weir.test", "b.weir.test"} {
+		leaf := f.get(t, n)
+		if shown, err := f.shake(p, n); err != nil || !shown.Equal(leaf) {
+			t.Errorf("%s: %v", n, err)
+		}
+		s := f.statusOf(n)
+		if s.Problem != "" || s.Until.IsZero() || !s.Renewal.Before(s.Until) || s.Issuer == "" {
+			t.Errorf("status %+v", s)
+		}
+	}
+	if f.hits.Load() < 2 {
+		t.Errorf("the CA looked %d times", f.hits.Load())
+	}
+	for _, name := range []string{"ledger.json", "certificates/a.weir.test.pem"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if strings.Contains(f.log.String(), "PRIVATE KEY") {
+		t.Error("the log has a key")
+	}
+}
+
+func TestTLSALPN01(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge = TLSALPN
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	leaf := f.get(t, "a.weir.test")
+	if shown, err := f.shake(p, "a.weir.test"); err != nil || !shown.Equal(leaf) {
+		t.Error(err)
+	}
+	if f.hits.Load() != 0 {
+		t.Error("the CA looked at port 80")
+	}
+}
+
+func TestDNS01ByUpdate(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.DNS = RFC2136{Server: p.dns.address, KeyName: "weir-key", Secret: zoneSecret}
+	c.NoHTTP, c.NoTLS = true, true
+	f := newFront(t, p, t.TempDir(), c, "*.weir.test", "weir.test")
+	wild := f.get(t, "x.weir.test")
+	if wild.DNSNames[0] != "*.weir.test" {
+		t.Errorf("names %q", wild.DNSNames)
+	}
+	if shown, err := f.shake(p, "x.weir.test"); err != nil || !shown.Equal(wild) {
+		t.Error(err)
+	}
+	f.get(t, "weir.test")
+	if n := p.dns.texts(); n != 0 || p.dns.updates < 4 {
+		t.Errorf("%d records left, %d updates", n, p.dns.updates)
+	}
+}
+
+func TestDNS01ByHook(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge = DNS01
+	c.DNS = Exec{Program: "sh", Args: []string{"-c", `echo "$1 $2 $3" >> ` + p.dns.file + `; test "$WEIR_NAME" = "$2"`, "hook"}}
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	f.get(t, "a.weir.test")
+	eventually(t, "the record to be deleted", func() bool { return p.dns.texts() == 0 })
+}
+
+func TestHookThatFails(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge, c.Retry = DNS01, time.Hour
+	c.DNS = Exec{Program: "sh", Args: []string{"-c", "echo no such zone >&2; exit 3"}}
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	s := f.problem(t, "a.weir.test")
+	if s.Step != string(stepRecord) || !strings.Contains(s.Problem, "exit status 3: no such zone") {
+		t.Errorf("step %q: %s", s.Step, s.Problem)
+	}
+}
+
+// problem waits for the first failure of a name.
+func (f *front) problem(t *testing.T, name string) Status {
+	t.Helper()
+	var s Status
+	eventually(t, "a failure of "+name, func() bool {
+		s = f.statusOf(name)
+		return s.Problem != ""
+	})
+	return s
+}
+
+// Where one challenge fails another one is tried, in the same attempt.
+func TestAutoFallsBack(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.HTTPPort = 1 // weir's own look fails, too, and is no reason to give up
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	p.http.Close()
+	f.get(t, "a.weir.test")
+}
+
+func TestExternalAccountBinding(t *testing.T) {
+	key := "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+	p := newPebble(t, pebbleOptions{eab: map[string]string{"kid-1": key}})
+	c := p.usual()
+	c.Retry = time.Hour
+	dir := t.TempDir()
+	f := newFront(t, p, dir, c, "a.weir.test")
+	s := f.problem(t, "a.weir.test")
+	if s.Step != string(stepAccount) || !strings.Contains(s.Problem, "set eab in the acme block") {
+		t.Errorf("step %q: %s", s.Step, s.Problem)
+	}
+	c.CAs[0].EAB = &EAB{"kid-1", key}
+	if err := f.Configure(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Renew(t.Context(), "a.weir.test"); err != nil {
+		t.Error(err)
+	}
+	f.get(t, "a.weir.test")
+}
+
+func TestNextCA(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.CAs = []CA{{Name: "gone", Directory: "https://" + freeAddress(t) + "/dir"}, p.ca()}
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	f.get(t, "a.weir.test")
+	if b := f.Manager.names["a.weir.test"].current.Load(); b.note.CA != "pebble" {
+		t.Errorf("from %q", b.note.CA)
+	}
+}
+
+func TestOutageAndRecovery(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	program := p.cmd.Path
+	p.stop()
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	s := f.problem(t, "a.weir.test")
+	if s.Step != string(stepConnect) || !strings.Contains(s.Problem, "connection refused") {
+		t.Errorf("step %q: %s", s.Step, s.Problem)
+	}
+	if _, err := f.table.Certificate(helloFor("a.weir.test")); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("a handshake says %v", err)
+	}
+	p.start(program)
+	f.get(t, "a.weir.test")
+	if s := f.statusOf("a.weir.test"); s.Problem != "" || s.Failed != 0 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// The CA asks another machine: something else answers on the ports.
+func TestWrongAnswers(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge, c.Retry = HTTP01, time.Hour
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	_ = f
+	other, err := NewManager(t.TempDir(), c, f.log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := other.Manage([]string{"b.weir.test"}); err != nil {
+		t.Fatal(err)
+	}
+	g := &front{Manager: other}
+	s := g.problem(t, "b.weir.test")
+	for _, want := range []string{"the CA got another answer than weir's", "something else than this weir answers (status 404)"} {
+		if s.Step != string(stepValidate) || !strings.Contains(s.Problem, want) {
+			t.Errorf("step %q: %s, want %q", s.Step, s.Problem, want)
+		}
+	}
+}
+
+// What cannot succeed is found out before the CA is asked.
+func TestChecksBeforeTheCA(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	p.dns.set("caa.weir.test", `0 issue "other.example"`)
+	p.dns.set("ok.weir.test", `0 issue "pebble.letsencrypt.org; accounturi=x"`)
+	c := p.usual()
+	c.Challenge, c.Retry = HTTP01, time.Hour
+	f := newFront(t, p, t.TempDir(), c, "x.nowhere.weir.test", "deep.caa.weir.test", "ok.weir.test", "*.weir.test")
+	for name, want := range map[string]struct {
+		step step
+		text string
+	}{
+		"x.nowhere.weir.test": {stepResolve, "has no address in the DNS"},
+		"deep.caa.weir.test":  {stepCAA, "they name other.example"},
+		"*.weir.test":         {stepChallenge, "a wildcard needs dns-01"},
+	} {
+		s := f.problem(t, name)
+		if s.Step != string(want.step) || !strings.Contains(s.Problem, want.text) {
+			t.Errorf("%s: step %q: %s", name, s.Step, s.Problem)
+		}
+	}
+	f.get(t, "ok.weir.test")
+	if said := p.said(); strings.Contains(said, "nowhere") || strings.Contains(said, "caa.weir.test") {
+		t.Error("the CA was asked nevertheless")
+	}
+}
+
+// Certificates of twelve seconds are renewed under clients that never see a handshake fail, nor an old certificate.
+func TestShortLivedRenewals(t *testing.T) {
+	p := newPebble(t, pebbleOptions{life: 12 * time.Second})
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	f.get(t, "a.weir.test")
+	var clients sync.WaitGroup
+	var mu sync.Mutex
+	serials := map[string]bool{}
+	end := time.Now().Add(25 * time.Second)
+	for range 4 {
+		clients.Go(func() {
+			for time.Now().Before(end) {
+				c, err := f.shake(p, "a.weir.test")
+				if err != nil {
+					t.Errorf("a handshake failed: %v", err)
+					return
+				}
+				mu.Lock()
+				serials[c.SerialNumber.String()] = true
+				mu.Unlock()
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	clients.Wait()
+	if len(serials) < 3 {
+		t.Errorf("%d certificates in 25 seconds", len(serials))
+	}
+}
+
+func TestRestartKeepsCertificates(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	dir := t.TempDir()
+	f := newFront(t, p, dir, p.usual(), "a.weir.test")
+	first := f.get(t, "a.weir.test")
+	f.Close()
+	p.stop()
+	g, err := NewManager(dir, p.usual(), f.log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := g.Manage([]string{"a.weir.test"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := g.certificate("a.weir.test")
+	if err != nil || !c.Leaf.Equal(first) {
+		t.Errorf("after a restart: %v", err)
+	}
+	kept, err := Kept(dir)
+	if err != nil || len(kept) != 1 || kept[0].Names[0] != "a.weir.test" || !kept[0].Until.Equal(first.NotAfter) {
+		t.Errorf("kept %+v, %v", kept, err)
+	}
+}
+
+func TestForcedRenewal(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	first := f.get(t, "a.weir.test")
+	eventually(t, "the first attempt to end", func() bool {
+		err := f.Renew(t.Context(), "a.weir.test")
+		return err == nil
+	})
+	if next := f.get(t, "a.weir.test"); next.Equal(first) {
+		t.Error("the same certificate")
+	}
+	if err := f.Renew(t.Context(), "b.weir.test"); err == nil {
+		t.Error("renewed what is not managed")
+	}
+	if !strings.Contains(p.said(), "replace") {
+		t.Log("the CA does not tell of replacement")
+	}
+}
+
+func TestOnDemand(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	var asked sync.Map
+	source, err := f.OnDemand(OnDemand{PerMinute: 2, Allow: func(_ context.Context, name string) error {
+		asked.Store(name, true)
+		if strings.HasPrefix(name, "bad") {
+			return fmt.Errorf("%s is nobody's", name)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The listener that the CA looks at has to know of it, too.
+	*f.config = *Policy{}.ServerConfig(newTable(t, Entry{Source: source, Default: true}), nil)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			if _, err := f.shake(p, "x1.weir.test"); err != nil {
+				t.Errorf("on demand: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := f.shake(p, "bad.weir.test"); err == nil {
+		t.Error("a certificate for a name that is not allowed")
+	}
+	if _, err := f.shake(p, "x2.weir.test"); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.shake(p, "x3.weir.test"); err == nil {
+		t.Error("three new names in a minute that has room for two")
+	}
+	if _, ok := asked.Load("bad.weir.test"); !ok || f.statusOf("bad.weir.test").Names != nil {
+		t.Error("names that are not allowed are kept")
+	}
+	if _, err := f.shake(p, "localhost"); err == nil {
+		t.Error("a name without a dot")
+	}
+}

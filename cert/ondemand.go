@@ -1,0 +1,145 @@
+package cert
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// DefaultOnDemandPerMinute is how many new names clients may bring per minute.
+	DefaultOnDemandPerMinute = 10
+
+	// DefaultOnDemandNames is how many names that clients brought are kept in memory.
+	DefaultOnDemandNames = 10_000
+
+	// onDemandWait bounds the wait of a handshake for a new certificate.
+	onDemandWait = time.Minute
+)
+
+// OnDemand says for which names, besides those of the configuration, a certificate is got when a client asks for
+// it. Names come from anybody who can connect: Allow is what keeps the CA's limits from being used up.
+type OnDemand struct {
+	// Allow returns an error for names that no certificate is to be got for. It is asked for a name that is
+	// new since the start, and again before a renewal. It should take less than a second.
+	Allow func(ctx context.Context, name string) error
+
+	PerMinute int // new names that are ordered, 0: DefaultOnDemandPerMinute
+	Names     int // in memory, 0: DefaultOnDemandNames; further ones are refused
+}
+
+// OnDemand is a source for any name that o allows, for an entry of wildcards or a default one. The names of the
+// configuration are not its concern.
+func (m *Manager) OnDemand(o OnDemand) (Source, error) {
+	if o.Allow == nil {
+		return nil, errors.New("certificates on demand need a rule that says which names are allowed")
+	}
+	if o.PerMinute <= 0 {
+		o.PerMinute = DefaultOnDemandPerMinute
+	}
+	if o.Names <= 0 {
+		o.Names = DefaultOnDemandNames
+	}
+	return &demandSource{m: m, OnDemand: o, orders: bucket{size: o.PerMinute, refill: time.Minute}}, nil
+}
+
+type demandSource struct {
+	m *Manager
+	OnDemand
+	orders bucket
+}
+
+func (s *demandSource) challenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return s.m.answers.tls(hello.ServerName), nil
+}
+
+func (s *demandSource) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	name, err := normalName(hello.ServerName)
+	if err != nil || isAddress(name) || strings.HasPrefix(name, "*.") || !strings.Contains(name, ".") {
+		return nil, noName(hello.ServerName)
+	}
+	ctx, cancel := context.WithTimeout(hello.Context(), onDemandWait)
+	defer cancel()
+	r, err := s.record(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if b := r.current.Load(); b != nil && s.m.now().Before(b.pair.Leaf.NotAfter) {
+		return b.pair, nil
+	}
+	return s.await(ctx, r)
+}
+
+// record returns what is known of a name, after a look at the rule where it is new.
+func (s *demandSource) record(ctx context.Context, name string) (*managed, error) {
+	s.m.mu.RLock()
+	r := s.m.names[name]
+	s.m.mu.RUnlock()
+	if r != nil {
+		return r, nil
+	}
+	if err := s.Allow(ctx, name); err != nil {
+		return nil, fmt.Errorf("%w: %q is not allowed: %w", ErrNoName, name, err)
+	}
+	return s.admit(name)
+}
+
+// admit makes a record for a new name.
+func (s *demandSource) admit(name string) (*managed, error) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if r := s.m.names[name]; r != nil {
+		return r, nil
+	}
+	if len(s.m.names) >= s.Names {
+		return nil, fmt.Errorf("no certificate on demand for %q: there are %d names already", name, len(s.m.names))
+	}
+	r := &managed{name: name, allow: s.Allow}
+	if !s.m.recall(r) && !s.orders.take(s.m.now()) {
+		return nil, fmt.Errorf("no certificate on demand for %q: more than %d new names in a minute", name, s.PerMinute)
+	}
+	r.due = s.m.now()
+	s.m.names[name] = r
+	s.m.poke()
+	return r, nil
+}
+
+// await waits for the attempt that is under way or due; one that failed is not waited for again.
+func (s *demandSource) await(ctx context.Context, r *managed) (*tls.Certificate, error) {
+	s.m.mu.Lock()
+	if !r.busy && r.problem != nil && r.due.After(s.m.now()) {
+		s.m.mu.Unlock()
+		return nil, s.m.pending(r)
+	}
+	done := r.expect()
+	s.m.mu.Unlock()
+	if err := s.m.wait(ctx, r, done); err != nil {
+		return nil, fmt.Errorf("no certificate for %q: %w", r.name, err)
+	}
+	return s.m.certificate(r.name)
+}
+
+// A bucket lets size things through per refill, all at once at most. It is guarded by its owner.
+type bucket struct {
+	size   int
+	refill time.Duration
+	left   float64
+	last   time.Time
+}
+
+func (b *bucket) take(now time.Time) bool {
+	if b.last.IsZero() {
+		b.left = float64(b.size)
+	} else {
+		b.left = min(float64(b.size), b.left+float64(b.size)*now.Sub(b.last).Seconds()/b.refill.Seconds())
+	}
+	b.last = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
