@@ -1,0 +1,1 @@
+<?php echo "early"; flush(); header("X-Late: 1");

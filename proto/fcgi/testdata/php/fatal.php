@@ -1,0 +1,1 @@
+<?php no_such_function();

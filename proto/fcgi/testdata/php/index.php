@@ -1,0 +1,1 @@
+<?php $_SERVER["FOLDER"] = "root"; require "env.php";

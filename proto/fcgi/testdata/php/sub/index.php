@@ -1,0 +1,1 @@
+<?php $_SERVER["FOLDER"] = "sub"; require "../env.php";

@@ -1,0 +1,232 @@
+package fcgi
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
+)
+
+// TransportConfig is how a transport behaves. Zero values mean the defaults.
+type TransportConfig struct {
+	Group     *poll.Group   // whose pollers carry the connections; required
+	Connect   time.Duration // to establish a connection; default 5s
+	FirstByte time.Duration // from the end of the request to the end of the answer's head; default 60s
+	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more; default 60s
+	Limits    Limits        // of answers
+
+	// KeepAlive is how many idle connections are kept, at most; default 0: none. Each of them holds a process of
+	// php-fpm, so that it must be lower than pm.max_children.
+	KeepAlive int
+	KeepIdle  time.Duration // how long an idle one is kept; default 60s
+
+	Root      string // folder of the scripts, as the server sees it; an absolute path; required
+	Remote    bool   // Root is not this machine's: nobody can look whether a script exists
+	Index     string // script of a folder; default "index.php"
+	SplitPath string // what the segment ends with that names a script; default ".php"
+
+	Env    map[string]string // further variables, or other values for those that there are; "" is a value
+	Spool  Spool             // of request bodies of unknown length
+	Stderr func(line string) // gets what scripts complain of, printable, at most 100 lines a request and 4 KiB a line; must not block; nil: nobody
+}
+
+func (c TransportConfig) orDefaults() TransportConfig {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&c.Connect, 5*time.Second)
+	def(&c.FirstByte, time.Minute)
+	def(&c.Stall, time.Minute)
+	def(&c.KeepIdle, time.Minute)
+	if c.Index == "" {
+		c.Index = "index.php"
+	}
+	if c.SplitPath == "" {
+		c.SplitPath = ".php"
+	}
+	c.Limits = c.Limits.orDefaults()
+	c.Spool = c.Spool.orDefaults()
+	return c
+}
+
+// maxEnv bounds the configuration's variables together.
+const maxEnv = 32 << 10
+
+func (c *TransportConfig) check() error {
+	if !filepath.IsAbs(c.Root) || strings.ContainsRune(c.Root, 0) {
+		return fmt.Errorf("root %q: not an absolute path", c.Root)
+	}
+	if strings.ContainsAny(c.Index, "/\x00") {
+		return fmt.Errorf("index %q: not the name of a file", c.Index)
+	}
+	if strings.ContainsAny(c.SplitPath, "/%\x00") {
+		return fmt.Errorf("split path %q: not the end of a file's name", c.SplitPath)
+	}
+	size := 0
+	for name, value := range c.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			return fmt.Errorf("variable %q: malformed", name)
+		}
+		size += len(name) + len(value)
+	}
+	if size > maxEnv {
+		return fmt.Errorf("variables: %d bytes, more than %d", size, maxEnv)
+	}
+	return nil
+}
+
+// A Transport is a weir.Transport that speaks FastCGI with one server.
+type Transport struct {
+	ep      *weir.Endpoint
+	cfg     TransportConfig
+	env     environment
+	spooled atomic.Int64 // bytes of request bodies held at present
+	closed  atomic.Bool
+	idle    atomic.Int64
+	shelves []shelf
+}
+
+var _ weir.Transport = (*Transport)(nil)
+
+// NewTransport returns the transport to ep.
+func NewTransport(ep *weir.Endpoint, c TransportConfig) (*Transport, error) {
+	c = c.orDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	root := strings.TrimRight(filepath.Clean(c.Root), "/")
+	return &Transport{
+		ep: ep, cfg: c, shelves: make([]shelf, c.Group.Shards()),
+		env: environment{
+			scripts: scripts{root: root, index: c.Index, suffix: c.SplitPath, remote: c.Remote},
+			own:     maps.Clone(c.Env), names: slices.Sorted(maps.Keys(c.Env)),
+		},
+	}, nil
+}
+
+// RoundTrip implements weir.Transport. A request for a script that does not exist is answered with 404 without
+// asking the server. One that fails on a kept connection before any byte of an answer goes out once more on a new one,
+// if it may.
+func (t *Transport) RoundTrip(x *weir.Exchange) error {
+	sc, ok := t.env.scripts.find(x.Request.Path)
+	if !ok {
+		return weir.Refuse(weir.CauseRequestPath, "find script")
+	}
+	if !t.cfg.Remote && !t.env.scripts.exists(sc) {
+		x.Response.Text(404, "404 "+weir.StatusText(404)+"\n")
+		x.Note = "no such script: " + sc.name
+		return nil
+	}
+	if f := t.spool(x); f != nil {
+		return f
+	}
+	u := t.take(x)
+	for {
+		kept := u != nil
+		if !kept {
+			var f *weir.Fault
+			if u, f = t.dial(x); f != nil {
+				return f
+			}
+		}
+		f := u.roundTrip(x, sc)
+		if f == nil {
+			return nil
+		}
+		if !kept || !mayRepeat(x, f) {
+			return f
+		}
+		u = nil
+	}
+}
+
+// mayRepeat reports whether x may be sent once more after f.
+func mayRepeat(x *weir.Exchange, f *weir.Fault) bool {
+	if f.Cause != weir.CauseUpstreamClosed && f.Cause != weir.CauseUpstreamReset && f.Cause != weir.CauseUpstreamWrite {
+		return false
+	}
+	if x.Request.Touched {
+		return false
+	}
+	return f.Retry == weir.RetryAlways || f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
+}
+
+func (t *Transport) dial(x *weir.Exchange) (*conn, *weir.Fault) {
+	by := clock.Now() + int64(t.connectTime(x.Route))
+	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, by, func(c poll.Canceler) { x.Watch(c) })
+	if err != nil {
+		return nil, t.dialFault(err)
+	}
+	return &conn{Conn: c, t: t, errors: errorLines{to: t.cfg.Stderr}}, nil
+}
+
+func (t *Transport) dialFault(err error) *weir.Fault {
+	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
+	switch {
+	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
+		f.Cause = weir.CauseUpstreamConnectTimeout
+	case err == poll.ErrCanceled:
+		f.Side, f.Cause, f.Retry = weir.SideClient, weir.CauseClientGone, weir.RetryNever
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EAGAIN): // EAGAIN: the queue of a unix socket is full
+		f.Cause = weir.CauseUpstreamConnect
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		f.Side, f.Cause, f.Retry = weir.SideWeir, weir.CauseOverload, weir.RetryNever
+	}
+	return f
+}
+
+func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
+	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+}
+
+// readFault makes a fault of an error that ended the wait for an answer's head. begun: something had come.
+func (u *conn) readFault(err error, begun bool) *weir.Fault {
+	t, retry := u.t, weir.RetryIdempotent
+	if begun {
+		retry = weir.RetryNever
+	}
+	switch {
+	case err == poll.ErrTimeout:
+		return t.fault(weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
+	case err == poll.ErrCanceled:
+		return u.canceled()
+	case err == io.EOF:
+		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
+	case isMalformed(err):
+		return t.fault(weir.CauseUpstreamFraming, weir.RetryNever, "read from", err)
+	}
+	return t.fault(weir.CauseUpstreamReset, retry, "read from", err)
+}
+
+func isMalformed(err error) bool { return err == errRecord || err == errRequest || err == errType }
+
+// patience returns how long the server may take: as the route says, or else the transport.
+func (t *Transport) patience(r *weir.Route) (firstByte, stall time.Duration) {
+	firstByte, stall = t.cfg.FirstByte, t.cfg.Stall
+	if r != nil && r.FirstByte > 0 {
+		firstByte = r.FirstByte
+	}
+	if r != nil && r.Stall > 0 {
+		stall = r.Stall
+	}
+	return firstByte, stall
+}
+
+func (t *Transport) connectTime(r *weir.Route) time.Duration {
+	if r != nil && r.Connect > 0 {
+		return r.Connect
+	}
+	return t.cfg.Connect
+}
