@@ -263,13 +263,14 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	return p.ServerConfig(table, tickets), nil
 }
 
-// alpn is what a listener offers over TCP, the best first.
+// alpn is what a listener offers over TCP, the best first. A client that names HTTP/1.0 alone would be refused if that
+// were not among it.
 func alpn(v server.Versions) (list []string) {
 	if v.H2 {
 		list = append(list, "h2")
 	}
 	if v.H1 {
-		list = append(list, "http/1.1")
+		list = append(list, "http/1.1", "http/1.0")
 	}
 	return list
 }

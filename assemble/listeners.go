@@ -23,7 +23,7 @@ func (b *builder) listeners() []server.ListenerSpec {
 			Name: l.Name, Address: l.Address, Mode: l.Mode, Limit: l.MaxConnections,
 			Limits:   h1.Limits{Line: l.Limits.Line, Head: l.Limits.Head, Fields: l.Limits.Fields, Trailer: l.Limits.Trailer},
 			Timeouts: h1.Timeouts(l.Timeouts),
-			Versions: versionsOf(l), Streams: l.Limits.Streams,
+			Versions: versionsOf(l), Streams: l.Limits.Streams, Proxied: proxied[l.ProxyProtocol],
 		})
 	}
 	if b.engine.draft {
@@ -46,6 +46,8 @@ func (b *builder) listeners() []server.ListenerSpec {
 	}
 	return specs
 }
+
+var proxied = map[string]server.Proxied{"optional": server.ProxiedMaybe, "required": server.ProxiedAlways}
 
 // versionsOf are the versions of HTTP that a listener speaks.
 func versionsOf(l *config.Listener) server.Versions {

@@ -141,6 +141,7 @@ func (l *loader) listener(n *node) broken {
 	}
 	out.TLS = l.listenerTLS(n)
 	out.Protocols = l.protocols(n)
+	out.ProxyProtocol = l.proxyProtocol(n)
 	l.listenAddress(n, "address", out.Address)
 	if n.has("mode") && !strings.HasPrefix(out.Address, "unix:") {
 		l.report(n.at("mode"), in(n, "mode is for unix sockets alone"), "", "")

@@ -56,6 +56,18 @@ func (l *loader) protocols(n *node) []string {
 	return list
 }
 
+// proxyProtocol is "" where it is off.
+func (l *loader) proxyProtocol(n *node) string {
+	mode := get[string](n, "proxy_protocol")
+	if mode == "off" {
+		return ""
+	}
+	if mode != "" && !l.root.tried["trusted_proxies"] && !strings.HasPrefix(get[string](n, "address"), "unix:") {
+		l.report(n.at("proxy_protocol"), in(n, "proxy_protocol needs trusted_proxies"), "nobody is believed without it", `write trusted_proxies = ["10.0.0.0/8"] at the top of the file`)
+	}
+	return mode
+}
+
 func (l *loader) listenerTLS(n *node) *ListenerTLS {
 	c := n.child("tls")
 	if c == nil {

@@ -76,6 +76,7 @@ type Listener struct {
 	Timeouts       ListenerTimeouts
 	Limits         ListenerLimits
 	TLS            *ListenerTLS // nil: connections are not encrypted
+	ProxyProtocol  string       // "optional", "required"; "": off
 	Protocols      []string     // of "h1", "h2", "h2c", "h3"; nil: all that its TLS allows for, without TLS "h1"
 }
 

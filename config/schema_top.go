@@ -68,7 +68,7 @@ func listenerBlock() *block {
 			{name: "protocols", kind: texts, oneOf: []string{"h1", "h2", "h2c", "h3"}, defDoc: `["h1", "h2", "h3"] with tls, else ["h1"]`, doc: "The versions of HTTP that are spoken. h2 and h3 need tls; h2c is HTTP/2 without it, for clients that know before that it is spoken. h3 takes the UDP port of the same number."},
 			{name: "mode", kind: fileMode, defDoc: "as the umask says", doc: "The file mode of a unix socket."},
 			{name: "max_connections", kind: whole, min: 0, max: 1 << 30, defDoc: "no limit", doc: "How many connections may be open at one time; further ones are refused."},
-			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off"}, laterOf: []string{"optional", "required"}, doc: "Whether connections begin with the client's address in the PROXY protocol."},
+			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off", "optional", "required"}, doc: "Whether connections begin with the client's address in the PROXY protocol, versions 1 and 2. Only trusted_proxies are believed: with optional, what others send is taken for the beginning of a request; with required, they are not served."},
 		},
 		blocks: []*block{
 			{

@@ -20,48 +20,49 @@ type handshake struct {
 	facts  weir.Conn
 }
 
-// handshakes are those under way of one listener.
-type handshakes struct {
+// arrivals are the connections of a listener that are not served yet: their clients have not said who they are (PROXY
+// protocol), or have not agreed on keys.
+type arrivals struct {
 	mu   sync.Mutex // protects list and cut
-	list map[*handshake]struct{}
+	list map[poll.Canceler]struct{}
 	cut  bool // new ones are broken off
 }
 
-func (hs *handshakes) add(h *handshake) {
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	if hs.list == nil {
-		hs.list = map[*handshake]struct{}{}
+func (a *arrivals) add(c poll.Canceler) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.list == nil {
+		a.list = map[poll.Canceler]struct{}{}
 	}
-	hs.list[h] = struct{}{}
-	if hs.cut {
-		h.sealed.Cancel()
+	a.list[c] = struct{}{}
+	if a.cut {
+		c.Cancel()
 	}
 }
 
-func (hs *handshakes) remove(h *handshake) {
-	hs.mu.Lock()
-	delete(hs.list, h)
-	hs.mu.Unlock()
+func (a *arrivals) remove(c poll.Canceler) {
+	a.mu.Lock()
+	delete(a.list, c)
+	a.mu.Unlock()
 }
 
-// handshakePatience is how long handshakes may go on once the listener drains.
-const handshakePatience = time.Second
+// arrivalPatience is how long arrivals may go on once the listener drains.
+const arrivalPatience = time.Second
 
 // cancel breaks all of them off, and those to come.
-func (hs *handshakes) cancel() {
-	hs.mu.Lock()
-	defer hs.mu.Unlock()
-	hs.cut = true
-	for h := range hs.list {
-		h.sealed.Cancel()
+func (a *arrivals) cancel() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cut = true
+	for c := range a.list {
+		c.Cancel()
 	}
 }
 
 // seal begins TLS on a connection that has just been accepted.
 func (l *listener) seal(c poll.Conn, set *settings, facts weir.Conn) {
 	h := &handshake{sealed: poll.SealServer(c, set.spec.TLS), l: l, set: set, facts: facts}
-	l.handshakes.add(h)
+	l.arrivals.add(h.sealed)
 	end := facts.Opened + int64(handshakeTime(set.spec))
 	c.SetReadDeadline(end)
 	c.SetWriteDeadline(end)
@@ -81,7 +82,7 @@ func handshakeTime(spec *ListenerSpec) time.Duration {
 // Run implements poll.Task.
 func (h *handshake) Run(*poll.Worker) {
 	err := h.sealed.Handshake()
-	h.l.handshakes.remove(h)
+	h.l.arrivals.remove(h.sealed)
 	if err != nil {
 		h.fail(err)
 		return

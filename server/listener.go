@@ -32,7 +32,7 @@ type listener struct {
 	refusals atomic.Int64  // of those that were refused: how many still read why
 	failed   atomic.Uint64 // handshakes
 
-	handshakes    handshakes
+	arrivals      arrivals
 	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
 	leftDatagrams []*datagrams // drain
 	log           *slog.Logger
@@ -105,7 +105,16 @@ func (l *listener) accept(c poll.Conn) {
 		return
 	}
 	l.accepted.Add(1)
-	facts := l.facts(set, c.RemoteAddr(), c.LocalAddr())
+	if set.spec.Proxied != NotProxied {
+		l.announced(c, set)
+		return
+	}
+	l.welcome(c, set, c.RemoteAddr(), c.LocalAddr())
+}
+
+// welcome begins to serve a connection whose ends are known.
+func (l *listener) welcome(c poll.Conn, set *settings, remote, local netip.AddrPort) {
+	facts := l.facts(set, remote, local)
 	facts.Shard, facts.Opened = c.Shard(), clock.Now()
 	if set.spec.TLS != nil {
 		l.seal(c, set, facts)
@@ -161,7 +170,7 @@ func (l *listener) drain() {
 			c.drain()
 		}
 		l.leaveDatagrams()
-		time.AfterFunc(handshakePatience, l.handshakes.cancel)
+		time.AfterFunc(arrivalPatience, l.arrivals.cancel)
 		if l.open.Load() == 0 {
 			l.emptyOnce.Do(func() { close(l.empty) })
 		}
@@ -170,7 +179,7 @@ func (l *listener) drain() {
 
 // closeConns breaks off all connections.
 func (l *listener) closeConns() {
-	l.handshakes.cancel()
+	l.arrivals.cancel()
 	for _, c := range l.retired {
 		c.close()
 	}

@@ -39,6 +39,7 @@ type ListenerSpec struct {
 	Timeouts h1.Timeouts // Header is also for the handshake of TLS
 	TLS      *tls.Config // nil: connections are not encrypted
 	Versions Versions
+	Proxied  Proxied
 	Streams  int // of HTTP/2 and 3: requests of one connection at a time; 0: the default
 }
 
@@ -68,5 +69,5 @@ type ListenerStatus struct {
 	Accepted  uint64 // connections since it was opened
 	Refused   uint64 // connections beyond the limit
 	TLS       bool   // connections are encrypted
-	Failed    uint64 // handshakes
+	Failed    uint64 // handshakes, and connections without a proper PROXY header
 }
