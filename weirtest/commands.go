@@ -25,6 +25,7 @@ func commandTable() map[string]command {
 	return map[string]command{
 		"origin": (*stage).origin, "server": (*stage).server, "nginx": (*stage).nginx,
 		"weir": (*stage).start, "client": (*stage).client,
+		"authority": (*stage).authority, "certificate": (*stage).certificate,
 
 		">": (*stage).send, ">>": (*stage).send, "flush": (*stage).nothing, "chunk": (*stage).chunk, "file": (*stage).sendFile,
 		"<": (*stage).expectHead, "<<": (*stage).expectBytes, "body": (*stage).expectBody,
@@ -88,28 +89,37 @@ func (st *stage) nginx(step *Step) error {
 // client connects: "NAME [LISTENER] [from ADDRESS]", where LISTENER may be @ and an address.
 func (st *stage) client(step *Step) error {
 	words := strings.Fields(step.Text)
-	to, dialer := st.vars["http"], net.Dialer{Timeout: patience}
+	listener, dialer := "http", net.Dialer{Timeout: patience}
 	for i := 1; i < len(words); i++ {
-		address, direct := strings.CutPrefix(words[i], "@")
-		switch {
-		case words[i] == "from" && i+1 < len(words):
-			dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(words[i+1])}
+		if words[i] == "from" && i+1 < len(words) {
 			i++
-		case direct:
-			to = address
-		default:
-			to = st.vars[words[i]]
+			dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(words[i])}
+		} else {
+			listener = words[i]
 		}
+	}
+	c, err := st.dial(&dialer, listener)
+	if err == nil {
+		st.keep(words[0], newPeer(c))
+	}
+	return err
+}
+
+// dial connects to a listener, or with an @ to an address.
+func (st *stage) dial(dialer *net.Dialer, listener string) (net.Conn, error) {
+	to, direct := strings.CutPrefix(listener, "@")
+	if !direct {
+		to = st.vars[listener]
 	}
 	network, path := "tcp", to
 	if p, ok := strings.CutPrefix(to, "unix:"); ok {
 		network, path = "unix", p
 	}
 	c, err := dialer.Dial(network, path)
-	if err == nil {
-		st.keep(words[0], newPeer(c))
+	if err != nil || direct || !st.sealed[listener] {
+		return c, err
 	}
-	return err
+	return seal(c)
 }
 
 func (st *stage) send(step *Step) error {

@@ -21,6 +21,15 @@
 //	c< HTTP/1.1 200 OK
 //	c body ok
 //
+// # Modes
+//
+// A script runs several times, once in each of [Modes]: its clients speak unencrypted HTTP/1.1 (h1), the same in
+// TLS (https), HTTP/2 (h2), and HTTP/3 (h3). The listeners get a certificate for it, clients trust it, curl too, and
+// http://{{http}} becomes https://. {{scheme}} is what URLs begin with, {{version}} what logs call the protocol. A
+// script that is not for all of them says so on a line near the top, with the reason:
+//
+//	only h1,https: the bytes of HTTP/1 are what it tests
+//
 // # Peers
 //
 //	origin NAME full         an address that neither accepts nor refuses
@@ -30,6 +39,8 @@
 //	weir [FLAG...]           start weir on weir.hcl; {{http}} is the address of its listener "http"
 //	weir broken              ... although it has errors
 //	client NAME [LISTENER]   connect to weir (or, with an @, to an address)
+//	authority NAME           a CA of the script's own: NAME.pem
+//	certificate NAME by CA for HOST... [expired|early]   NAME.pem and NAME.key; {{pin-NAME}} is its key's pin
 //
 // Without a file weir.hcl, a site for any host leads to an upstream of all origins and servers. A
 // configuration without listener or admin block gets one.

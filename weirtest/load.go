@@ -38,13 +38,9 @@ func (c *count) String() string {
 
 // newClient returns a client of weir that keeps its connections and asks once.
 func (st *stage) newClient() *http.Client {
-	address := st.vars["http"]
-	t := &http.Transport{
-		MaxIdleConnsPerHost: 64,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", address)
-		},
-	}
+	t := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return st.dial(&net.Dialer{Timeout: patience}, "http")
+	}}
 	return &http.Client{Timeout: patience, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}

@@ -11,6 +11,8 @@ import (
 // A Script is a behaviour script that has been read.
 type Script struct {
 	Sentence string // what is tested
+	Only     []Mode // the modes it is for; nil: all
+	Why      string // the reason where it is not for all
 	Steps    []Step
 	Files    []txtar.File
 }
@@ -53,7 +55,11 @@ func ParseScript(data []byte) (*Script, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := s.add(i+1, line); err != nil {
+		limits, err := s.limit(line)
+		if err == nil && !limits {
+			err = s.add(i+1, line)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
 	}

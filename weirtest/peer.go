@@ -48,7 +48,7 @@ func (p *peer) write() {
 	defer close(p.ended)
 	for data := range p.out {
 		if data == nil {
-			p.conn.(interface{ CloseWrite() error }).CloseWrite()
+			closeWrite(p.conn)
 			continue
 		}
 		if _, err := p.conn.Write(data); err != nil {
@@ -76,10 +76,11 @@ func (p *peer) shut() error {
 
 // abort closes the connection at once with a reset.
 func (p *peer) abort() error {
-	if t, ok := p.conn.(*net.TCPConn); ok {
+	below := below(p.conn)
+	if t, ok := below.(*net.TCPConn); ok {
 		t.SetLinger(0)
 	}
-	err := p.conn.Close()
+	err := below.Close()
 	p.close.Do(func() { close(p.out) })
 	return err
 }

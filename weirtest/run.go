@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Run runs every script that matches pattern as a subtest, side by side. bin is weir's binary; raced says that it
-// has the race detector in it.
+// Run runs every script that matches pattern as a subtest, and below it each mode of [Modes] that it is for, side by
+// side. bin is weir's binary; raced says that it has the race detector in it.
 func Run(t *testing.T, bin, pattern string, raced bool) {
 	t.Helper()
 	names, err := filepath.Glob(pattern)
@@ -20,16 +20,27 @@ func Run(t *testing.T, bin, pattern string, raced bool) {
 		t.Fatalf("no scripts %q: %v", pattern, err)
 	}
 	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) { runFile(t, bin, name, raced) })
+	}
+}
+
+func runFile(t *testing.T, bin, name string, raced bool) {
+	t.Parallel()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := ParseScript(data)
+	if err != nil {
+		t.Fatalf("%s:%v", name, err)
+	}
+	if raced && bytes.Contains(data, []byte("\n"+timed+"\n")) {
+		t.Skip("the race detector takes its time")
+	}
+	for _, mode := range script.modes(Modes, name, raced) {
+		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if raced && bytes.Contains(data, []byte("\n"+timed+"\n")) {
-				t.Skip("the race detector takes its time")
-			}
-			if err := runScript(bin, data); err != nil {
+			if err := runScript(bin, data, mode); err != nil {
 				t.Errorf("%s:%v", name, err)
 			}
 		})
@@ -41,23 +52,28 @@ const timed = "timed"
 
 // A stage is what one script plays on.
 type stage struct {
-	bin      string
-	dir      string
-	files    map[string]string
-	vars     map[string]string
-	targets  map[string]target
-	order    []string // names of targets as they came
-	peers    map[string]*peer
-	opened   []*peer
-	loads    map[string]*load
+	bin     string
+	mode    Mode
+	dir     string
+	files   map[string]string
+	vars    map[string]string
+	targets map[string]target
+	order   []string // names of targets as they came
+	peers   map[string]*peer
+	opened  []*peer
+	loads   map[string]*load
+	sealed  map[string]bool // names of listeners that speak TLS
+
+	authorities map[string]*authority
+
 	weir     *Process
 	patience time.Duration // with what has to happen
 	pending  []byte        // of the peer last
 	last     string
 }
 
-// runScript plays one script; an error begins with the line.
-func runScript(bin string, data []byte) (err error) {
+// runScript plays one script in one mode; an error begins with the line.
+func runScript(bin string, data []byte, mode Mode) (err error) {
 	script, err := ParseScript(data)
 	if err != nil {
 		return err
@@ -67,14 +83,22 @@ func runScript(bin string, data []byte) (err error) {
 		return err
 	}
 	st := &stage{
-		bin: bin, dir: dir, files: map[string]string{}, vars: map[string]string{"dir": dir},
+		bin: bin, mode: mode, dir: dir, files: map[string]string{},
+		vars:    map[string]string{"dir": dir, "scheme": mode.scheme(), "version": mode.version()},
 		targets: map[string]target{}, peers: map[string]*peer{}, loads: map[string]*load{}, patience: patience,
+		sealed: map[string]bool{}, authorities: map[string]*authority{},
 	}
 	for _, f := range script.Files {
 		st.files[f.Name] = string(f.Data)
 	}
 	defer func() { err = errors.Join(err, st.clear()) }()
-	return st.play(script)
+	if err := st.play(script); err != nil {
+		return err
+	}
+	if mode.sealed() && len(st.sealed) == 0 {
+		return fmt.Errorf("1: nothing in it differs from unencrypted HTTP/1: a line \"only h1: ...\" has to say why")
+	}
+	return nil
 }
 
 func (st *stage) play(script *Script) error {
@@ -109,6 +133,9 @@ func (st *stage) expand(s string) string {
 		return s
 	}
 	for name, value := range st.vars {
+		if st.sealed[name] {
+			s = strings.ReplaceAll(s, "http://{{"+name+"}}", "https://{{"+name+"}}")
+		}
 		s = strings.ReplaceAll(s, "{{"+name+"}}", value)
 	}
 	return s

@@ -193,7 +193,7 @@ func TestRunner(t *testing.T) {
 	for _, tt := range runnerCases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := runScript("/bin/false", []byte(tt.script))
+			err := runScript("/bin/false", []byte(tt.script), H1)
 			switch {
 			case err == nil && tt.want != "":
 				t.Errorf("passed, want an error with %q", tt.want)

@@ -60,6 +60,11 @@ func (st *stage) complete(name string) error {
 	if !hasListener.Match(data) {
 		data = append(data, "\nlistener \"http\" { address = \"127.0.0.1:0\" }\n"...)
 	}
+	if st.mode.sealed() {
+		if data, err = st.encrypt(data); err != nil {
+			return err
+		}
+	}
 	if !hasAdmin.Match(data) {
 		data = fmt.Appendf(data, "\nadmin {\n  listen = \"127.0.0.1:0\"\n  socket = \"%s/%s\"\n}\n", st.dir, AdminSocket)
 	}

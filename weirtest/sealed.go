@@ -1,0 +1,93 @@
+package weirtest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"regexp"
+	"time"
+)
+
+// houseDir is where a script's directory holds what weir's certificate and its clients need.
+const houseDir = ".house"
+
+var (
+	// listenerBlock is a listener: its name, its only attribute if it stands in one line.
+	listenerBlock = regexp.MustCompile(`(?m)^listener "([a-z0-9]+)" \{[ \t]*(.*?)[ \t]*(\}?)$`)
+	hasState      = regexp.MustCompile(`(?m)^state_dir `)
+	hasUnix       = regexp.MustCompile(`"unix:`)
+	hasTLS        = regexp.MustCompile(`(?m)^  tls \{`)
+)
+
+// encrypt gives the listeners of a configuration the certificate of the house. It leaves alone unix sockets, and
+// configurations that say themselves how things are encrypted.
+func (st *stage) encrypt(data []byte) ([]byte, error) {
+	if hasTLS.Match(data) {
+		return data, nil
+	}
+	if err := st.moveIn(); err != nil {
+		return nil, err
+	}
+	data = listenerBlock.ReplaceAllFunc(data, func(block []byte) []byte {
+		m := listenerBlock.FindSubmatch(block)
+		if hasUnix.Match(m[2]) {
+			return block
+		}
+		st.sealed[string(m[1])] = true
+		return fmt.Appendf(nil, "listener %q {\n  protocols = [%q]\n  tls {\n    certificate = \"%s/weir.pem\"\n    key         = \"%s/weir.key\"\n  }\n  %s\n%s",
+			m[1], st.mode.protocol(), houseDir, houseDir, m[2], m[3])
+	})
+	if !hasState.Match(data) {
+		data = fmt.Appendf(data, "\nstate_dir = \"%s/state\"\n", houseDir)
+	}
+	return data, nil
+}
+
+// moveIn writes the certificate of the house, and has curl trust it.
+func (st *stage) moveIn() error {
+	a, err := house()
+	if err != nil {
+		return err
+	}
+	p, err := atHome()
+	if err != nil {
+		return err
+	}
+	if err := st.keepPair(houseDir+"/weir", p); err != nil {
+		return err
+	}
+	if err := st.write(houseDir+"/root.pem", a.pem()); err != nil {
+		return err
+	}
+	return st.write(houseDir+"/.curlrc", fmt.Appendf(nil, "cacert = %q\n", st.dir+"/"+houseDir+"/root.pem"))
+}
+
+// seal makes a client's connection an encrypted one. A handshake that fails shows where the connection is read.
+func seal(c net.Conn) (net.Conn, error) {
+	a, err := house()
+	if err != nil {
+		return nil, err
+	}
+	// A client that was given an address sends no name.
+	t := tls.Client(c, &tls.Config{RootCAs: a.pool(), ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}})
+	c.SetDeadline(time.Now().Add(patience))
+	t.Handshake()
+	c.SetDeadline(time.Time{})
+	return t, nil
+}
+
+// below is the connection that carries another one.
+func below(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}
+
+// closeWrite says that no more comes: of an encrypted connection both inside and below, as clients that go away do.
+func closeWrite(c net.Conn) {
+	if b := below(c); b != c {
+		defer closeWrite(b)
+	}
+	c.(interface{ CloseWrite() error }).CloseWrite()
+}
