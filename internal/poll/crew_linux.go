@@ -25,7 +25,7 @@ type crew struct {
 	timer  *time.Timer
 	closed bool
 
-	someLeft bool // the poller's: it has left tasks and not taken back those nobody has taken
+	someLeft bool // the poller's: tasks were left, and may not have been taken
 }
 
 // Every trimEvery half of the workers that were not needed meanwhile go, down to trimTo.
@@ -64,12 +64,22 @@ func (p *poller) work(w *Worker) {
 
 // leave leaves tasks to workers that have just been woken: most of them soon finish what they were waiting with,
 // and going on with the next task is cheaper for them than to fall asleep while another worker is woken. It is for the
-// poller, as takeLeft is.
+// poller, as the next two are.
 func (c *crew) leave(tasks []Task) {
 	c.someLeft = true
 	c.mu.Lock()
 	c.left = append(c.left, tasks...)
 	c.mu.Unlock()
+}
+
+// hasLeft reports whether there are tasks that nobody has taken yet.
+func (c *crew) hasLeft() bool {
+	if c.someLeft {
+		c.mu.Lock()
+		c.someLeft = len(c.left) > 0
+		c.mu.Unlock()
+	}
+	return c.someLeft
 }
 
 // takeLeft appends to dst the tasks that nobody has taken.

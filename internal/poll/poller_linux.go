@@ -230,8 +230,13 @@ func (p *poller) handOut() int {
 	return len(tasks)
 }
 
-// handOutLeft gives those tasks to workers that were left to somebody who has not come.
+// handOutLeft gives those tasks to workers that were left to somebody who has not come. Before, it gives way once more: the
+// processor may have come back to the poller before all those that it woke have run (see runQueueTurns), and to wake
+// workers in their place, while they fall asleep in the end for want of a task, costs more.
 func (p *poller) handOutLeft() {
+	if p.crew.hasLeft() {
+		runtime.Gosched()
+	}
 	p.left = p.crew.takeLeft(p.left)
 	p.runAll(p.left)
 	clear(p.left)
