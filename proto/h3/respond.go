@@ -227,18 +227,28 @@ func (aw *answerWriter) Flush() error {
 // piece more slowly uses that up, and who is faster gets it back, up to a window. Time in which there is nothing to
 // write does not count.
 func (aw *answerWriter) send(p []byte) error {
+	str := aw.w.str
 	first := !aw.sent && !aw.w.spoke
 	if aw.sent = true; first && len(p) <= atOnce { // it waits for nothing
-		_, err := aw.w.str.Write(p)
+		_, err := str.Write(p)
 		return aw.fault(err)
 	}
-	now := clock.Now()
-	due := int64(len(p)) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
-	aw.slack += due
-	aw.w.str.SetWriteDeadline(at(now + max(due, min(aw.slack, int64(floorWindow)))))
-	_, err := aw.w.str.Write(p)
-	aw.slack = min(max(aw.slack-(clock.Now()-now), 0), int64(floorWindow))
-	return aw.fault(err)
+	for wait := max(aw.slack, min(aw.due(len(p)), int64(floorWindow))); ; wait = aw.slack {
+		now := clock.Now()
+		str.SetWriteDeadline(at(now + wait))
+		n, err := str.Write(p)
+		aw.slack = min(aw.slack-(clock.Now()-now)+aw.due(n), int64(floorWindow))
+		if err == nil || !isTimeout(err) || aw.slack <= 0 {
+			aw.slack = max(aw.slack, 0)
+			return aw.fault(err)
+		}
+		p = p[n:]
+	}
+}
+
+// due is how many nanoseconds n bytes may take.
+func (aw *answerWriter) due(n int) int64 {
+	return int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
 }
 
 // atOnce is up to what size a first piece is taken by a stream without a wait.

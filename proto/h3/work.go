@@ -33,6 +33,7 @@ type work struct {
 	upgrade  string      // what Sec-WebSocket-Accept must say; "": the request was no extended CONNECT
 	answered bool        // a final answer has begun
 	reset    bool        // the stream has been reset
+	givenUp  bool        // by the client
 
 	saying sync.Mutex // protects said, and that interim answers do not mix
 	said   bool       // none may follow
@@ -70,7 +71,7 @@ func (w *work) begin(c *conn, str *quic.Stream) {
 	w.in.reset(str)
 	w.body.reset(w)
 	w.came, w.answered, w.reset, w.said, w.spoke = false, false, false, false, false
-	w.bad, w.upgrade = nil, ""
+	w.bad, w.upgrade, w.givenUp = nil, "", false
 	w.x.Reset(c.who())
 	w.x.Timing.Start = clock.Now()
 }
@@ -79,7 +80,7 @@ func (w *work) begin(c *conn, str *quic.Stream) {
 func (w *work) end() (gone bool) {
 	w.mu.Lock()
 	w.turn++
-	gone = w.gone
+	gone = w.gone || w.givenUp
 	stop := w.stop
 	w.watched, w.gone, w.stop = nil, false, nil
 	w.mu.Unlock()
@@ -139,6 +140,7 @@ func (w *work) excuse(err error) bool {
 		w.cancel(codeNone)
 		return false
 	case *quic.StreamError:
+		w.givenUp = true
 		w.cancel(codeRequestCancelled)
 		return false
 	}
@@ -146,6 +148,7 @@ func (w *work) excuse(err error) bool {
 		w.bad = refuse(weir.CauseClientHeaderTimeout, err)
 		return true
 	}
+	w.givenUp = true
 	w.cancel(codeRequestIncomplete)
 	return false
 }
@@ -306,6 +309,7 @@ func (w *work) Reset(f *weir.Fault) {
 	switch {
 	case w.reset:
 	case f.Side == weir.SideClient:
+		w.givenUp = true
 		w.cancel(codeRequestCancelled)
 	default:
 		w.cancel(codeInternal)
