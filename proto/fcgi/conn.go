@@ -186,11 +186,6 @@ func (u *conn) headFault(err error, begun bool) *weir.Fault {
 	return u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errNoHead)
 }
 
-// spoken reports whether anything of an answer has come.
-func (u *conn) spoken() bool {
-	return u.inside || u.r < u.w || u.errors.lines > 0 || len(u.errors.line) > 0
-}
-
 // next returns up to most bytes of the answer, valid until the next call. errEnd: there are no more.
 func (u *conn) next(most int) ([]byte, error) {
 	for {

@@ -19,7 +19,7 @@ type environment struct {
 func (e *environment) appendTo(out []byte, x *weir.Exchange, sc script, length int64) ([]byte, error) {
 	w := variables{params: newParams(out), own: e.own}
 	w.script(&e.scripts, sc)
-	w.request(&x.Request, length)
+	w.request(&x.Request, sc.path, length)
 	w.connection(x)
 	w.fields(&x.Request)
 	for _, name := range e.names {
@@ -50,9 +50,9 @@ func (w *variables) script(s *scripts, sc script) {
 	}
 }
 
-// request sets what the request line says. REQUEST_URI is the path in its normal form, as every server behind weir gets
-// it: an application that routes by it sees what weir's own rules have seen.
-func (w *variables) request(r *weir.Request, length int64) {
+// request sets what the request line says. REQUEST_URI has the path in its normal form and after rewriting, as every
+// server behind weir gets it: an application that routes by it sees what weir's own rules have seen.
+func (w *variables) request(r *weir.Request, path string, length int64) {
 	w.set("GATEWAY_INTERFACE", "CGI/1.1")
 	w.set("SERVER_SOFTWARE", "weir")
 	w.set("SERVER_PROTOCOL", protocol(r.Protocol))
@@ -64,9 +64,9 @@ func (w *variables) request(r *weir.Request, length int64) {
 	}
 	w.set("QUERY_STRING", r.Query)
 	if r.Query != "" {
-		w.set("REQUEST_URI", r.Path+"?"+r.Query)
+		w.set("REQUEST_URI", path+"?"+r.Query)
 	} else {
-		w.set("REQUEST_URI", r.Path)
+		w.set("REQUEST_URI", path)
 	}
 	if length >= 0 {
 		w.set("CONTENT_LENGTH", strconv.FormatInt(length, 10))

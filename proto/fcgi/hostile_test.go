@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -525,4 +526,83 @@ func TestDialFaults(t *testing.T) {
 		}
 		w.ended(502, cause)
 	}
+}
+
+// The queue of a unix socket that is full is a refusal, not a missing way.
+func TestDialFullQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w := (&server{address: "unix:" + path}).world(t, TransportConfig{})
+	if r := w.get("/a.php"); r.StatusCode != 502 {
+		t.Errorf("%d", r.StatusCode)
+	}
+	w.ended(502, weir.CauseUpstreamConnect)
+}
+
+// A server that goes away, says too much, or never ends the request, after the end of an answer: nobody notices, and the
+// connection is not used again.
+func TestLingering(t *testing.T) {
+	answer := out("Content-Length: 2\n\nok")
+	gone := make(chan struct{}, 10)
+	for name, script := range map[string]func(p *peer){
+		"closes":     closing(answer),
+		"ends oddly": closing(answer + "garbage!"),
+		"goes on": func(p *peer) {
+			p.request()
+			for _, err := io.WriteString(p, answer); err == nil; _, err = io.WriteString(p, out(strings.Repeat("x", 1000))) {
+			}
+		},
+		"is silent": func(p *peer) {
+			p.request()
+			io.WriteString(p, answer+"\x01")
+			io.Copy(io.Discard, p)
+		},
+	} {
+		w := newServer(t, func(p *peer) { script(p); gone <- struct{}{} }).world(t, TransportConfig{KeepAlive: 1, Stall: 100 * time.Millisecond})
+		for range 2 {
+			if r := w.get("/a.php"); r.body != "ok" || r.err != nil {
+				t.Fatalf("%s: %q, %v", name, r.body, r.err)
+			}
+			w.ended(200, weir.CauseNone)
+			<-gone
+		}
+		if n := w.tr.Idle(); n != 0 {
+			t.Errorf("%s: %d connections are kept", name, n)
+		}
+	}
+}
+
+func TestHead(t *testing.T) {
+	w := newServer(t, answering(out("Content-Length: 7\n\nnothing")+done)).world(t, TransportConfig{KeepAlive: 1})
+	for range 2 {
+		if r := w.do("HEAD", "/a.php", nil); r.ContentLength != 7 || r.body != "" {
+			t.Errorf("%d, %q", r.ContentLength, r.body)
+		}
+		until(t, "the connection is kept", func() bool { return w.tr.Idle() == 1 })
+	}
+}
+
+// A route may give a server more time, or less.
+func TestRoutePatience(t *testing.T) {
+	w := newServer(t, func(p *peer) {
+		p.request()
+		io.Copy(io.Discard, p)
+	}).world(t, TransportConfig{})
+	w.route.Store(&weir.Route{Connect: time.Second, FirstByte: 50 * time.Millisecond, Stall: time.Second})
+	if r := w.get("/a.php"); r.StatusCode != 504 {
+		t.Errorf("%d", r.StatusCode)
+	}
+	w.ended(504, weir.CauseUpstreamHeaderTimeout)
 }

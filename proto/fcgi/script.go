@@ -1,8 +1,12 @@
 package fcgi
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 
 	"weir"
 	"weir/internal/syntax"
@@ -12,6 +16,7 @@ import (
 type script struct {
 	name string // SCRIPT_NAME: below the root, decoded
 	info string // PATH_INFO: decoded; "" or begins with "/"
+	path string // the whole path in its normal form, not decoded
 }
 
 // A scripts finds the script for a path.
@@ -23,7 +28,7 @@ type scripts struct {
 }
 
 // find returns the script for the path of a request; false: the path can't be one. See the package's comment for the
-// rules. whether it exists is not looked at, but to choose among index files.
+// rules. Whether it exists is not looked at, but to choose among index files.
 func (s *scripts) find(path string) (script, bool) {
 	path, ok := weir.Normalize(path)
 	if !ok {
@@ -33,7 +38,7 @@ func (s *scripts) find(path string) (script, bool) {
 	if name == "" {
 		return s.front(path)
 	}
-	var sc script
+	sc := script{path: path}
 	if sc.name, ok = decodeName(name); !ok {
 		return script{}, false
 	}
@@ -63,20 +68,44 @@ func (s *scripts) front(path string) (script, bool) {
 		if !ok {
 			return script{}, false
 		}
-		if sc := (script{name: name}); s.remote || s.exists(sc) {
+		if sc := (script{name: name, path: path}); s.remote || s.exists(sc) {
 			return sc, true
 		}
 	}
-	return script{name: "/" + s.index}, true
+	return script{name: "/" + s.index, path: path}, true
 }
 
 // file returns SCRIPT_FILENAME.
 func (s *scripts) file(sc script) string { return s.root + sc.name }
 
-// exists reports whether the script is a file that can be looked at.
+// exists reports whether the script is a file.
 func (s *scripts) exists(sc script) bool {
-	info, err := os.Stat(s.file(sc))
-	return err == nil && info.Mode().IsRegular()
+	there, _ := isFile(s.file(sc))
+	return there
+}
+
+// look is exists that tells why nobody can know: the root is not there, or may not be looked into.
+func (s *scripts) look(sc script) (bool, error) {
+	there, err := isFile(s.file(sc))
+	if there || err != nil {
+		return there, err
+	}
+	if info, err := os.Stat(s.root + "/"); err != nil || !info.IsDir() {
+		return false, fmt.Errorf("the folder of the scripts is not there: %s", s.root)
+	}
+	return false, nil
+}
+
+// isFile reports whether there is a regular file of that name, or why it cannot tell.
+func isFile(name string) (bool, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil:
+		return info.Mode().IsRegular(), nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		return false, nil
+	}
+	return false, err
 }
 
 // decodeName returns the name of a script as a file system has it, doubled slashes made one. No escape may stand for

@@ -64,7 +64,7 @@ func (c TransportConfig) orDefaults() TransportConfig {
 // maxEnv bounds the configuration's variables together.
 const maxEnv = 32 << 10
 
-func (c *TransportConfig) check() error {
+func (c *TransportConfig) Check() error {
 	if !filepath.IsAbs(c.Root) || strings.ContainsRune(c.Root, 0) {
 		return fmt.Errorf("root %q: not an absolute path", c.Root)
 	}
@@ -103,7 +103,7 @@ var _ weir.Transport = (*Transport)(nil)
 // NewTransport returns the transport to ep.
 func NewTransport(ep *weir.Endpoint, c TransportConfig) (*Transport, error) {
 	c = c.orDefaults()
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	root := strings.TrimRight(filepath.Clean(c.Root), "/")
@@ -124,10 +124,16 @@ func (t *Transport) RoundTrip(x *weir.Exchange) error {
 	if !ok {
 		return weir.Refuse(weir.CauseRequestPath, "find script")
 	}
-	if !t.cfg.Remote && !t.env.scripts.exists(sc) {
-		x.Response.Text(404, "404 "+weir.StatusText(404)+"\n")
-		x.Note = "no such script: " + sc.name
-		return nil
+	if !t.cfg.Remote {
+		there, err := t.env.scripts.look(sc)
+		if err != nil {
+			return &weir.Fault{Op: "find script", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: err}
+		}
+		if !there {
+			x.Response.Text(404, "404 "+weir.StatusText(404)+"\n")
+			x.Note = "no such script: " + sc.name
+			return nil
+		}
 	}
 	if f := t.spool(x); f != nil {
 		return f

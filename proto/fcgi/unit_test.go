@@ -88,7 +88,7 @@ func TestServerName(t *testing.T) {
 // vars returns the variables of x's request.
 func vars(t *testing.T, e *environment, x *weir.Exchange, length int64) map[string]string {
 	t.Helper()
-	b, err := e.appendTo(nil, x, script{name: "/a.php", info: "/i"}, length)
+	b, err := e.appendTo(nil, x, script{name: "/a.php", info: "/i", path: "/a.php/i"}, length)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func vars(t *testing.T, e *environment, x *weir.Exchange, length int64) map[stri
 func TestVariables(t *testing.T) {
 	e := &environment{scripts: scripts{root: "/srv"}}
 	x := &weir.Exchange{Conn: &weir.Conn{}}
-	x.Request = weir.Request{Method: "GET", Scheme: "https", Authority: "a", Path: "/p", Protocol: "HTTP/2"}
+	x.Request = weir.Request{Method: "GET", Scheme: "https", Authority: "a", Path: "/x/../a.php/i", Protocol: "HTTP/2"}
 	for _, f := range []string{"proxy", "PROXY", "A_B", "A.B", "A!", "Connection", "Transfer-Encoding", "Content-Length", "Host", "TE"} {
 		x.Request.Header.Add(f, "evil")
 	}
@@ -117,7 +117,7 @@ func TestVariables(t *testing.T) {
 	want := map[string]string{
 		"SCRIPT_FILENAME": "/srv/a.php", "SCRIPT_NAME": "/a.php", "PATH_INFO": "/i", "DOCUMENT_ROOT": "/srv", "DOCUMENT_URI": "/a.php/i",
 		"GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "weir", "SERVER_PROTOCOL": "HTTP/2.0", "REDIRECT_STATUS": "200", "REQUEST_METHOD": "GET",
-		"REQUEST_SCHEME": "https", "HTTPS": "on", "QUERY_STRING": "", "REQUEST_URI": "/p", "SERVER_NAME": "a", "SERVER_PORT": "443",
+		"REQUEST_SCHEME": "https", "HTTPS": "on", "QUERY_STRING": "", "REQUEST_URI": "/a.php/i", "SERVER_NAME": "a", "SERVER_PORT": "443",
 		"HTTP_HOST": "a", "HTTP_A_B": "1, 2",
 	}
 	if got := vars(t, e, x, -1); !reflect.DeepEqual(got, want) {
@@ -216,6 +216,32 @@ func TestConfig(t *testing.T) {
 		tr, err := NewTransport(&weir.Endpoint{}, TransportConfig{Group: g, Root: root})
 		if err != nil || tr.env.scripts.root != want {
 			t.Errorf("%s: %v", root, err)
+		}
+	}
+}
+
+// Where the folder of the scripts cannot be looked into, that is said, and not that there are no scripts.
+func TestLook(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "a.php"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		root, name string
+		there      bool
+		fails      bool
+	}{
+		{root, "/a.php", true, false},
+		{root, "/b.php", false, false},
+		{root, "/a.php/b.php", false, false},
+		{root, "/" + strings.Repeat("x", 300) + ".php", false, false},
+		{root + "/none", "/a.php", false, true},
+		{root + "/a.php", "/a.php", false, true},
+		{"", "/none-such.php", false, false},
+	} {
+		s := &scripts{root: tt.root}
+		if there, err := s.look(script{name: tt.name}); there != tt.there || (err != nil) != tt.fails {
+			t.Errorf("%s in %s: %v, %v", tt.name, tt.root, there, err)
 		}
 	}
 }

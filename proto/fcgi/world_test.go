@@ -4,11 +4,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +33,7 @@ type world struct {
 	client *http.Client
 	seen   chan outcome
 	stderr lines
+	route  atomic.Pointer[weir.Route]
 }
 
 // An outcome is what the observer was told of one exchange.
@@ -131,6 +132,7 @@ func (w *world) serve(x *weir.Exchange) error {
 	}
 	x.Request.Path = path
 	x.Attempts++
+	x.Route = w.route.Load()
 	return w.tr.RoundTrip(x)
 }
 
@@ -202,5 +204,3 @@ func until(t *testing.T, what string, f func() bool) {
 		}
 	}
 }
-
-var loopback = netip.MustParseAddr("127.0.0.1")
