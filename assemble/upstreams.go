@@ -1,16 +1,13 @@
 package assemble
 
 import (
-	"cmp"
 	"crypto/tls"
 	"fmt"
-	"os"
 
 	"weir"
 	"weir/cert"
 	"weir/config"
 	"weir/feature/forward"
-	"weir/proto/h1"
 	"weir/upstream"
 )
 
@@ -43,7 +40,7 @@ func (b *builder) makePool(name string) (*pool, error) {
 		c = old.config // a site that was kept needs it
 	}
 	if c == nil && b.engine.draft {
-		c = &config.Upstream{Name: name, Balance: config.RoundRobin, Servers: []config.Server{{Address: "127.0.0.1:1", Weight: 1}}}
+		c = &config.Upstream{Name: name, Protocol: config.H1, Balance: config.RoundRobin, Servers: []config.Server{{Address: "127.0.0.1:1", Weight: 1}}}
 	}
 	if c == nil {
 		return nil, fmt.Errorf("upstream %q cannot be used", name)
@@ -93,9 +90,14 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	if _, err := forward.WithHost(nil, "", c.Host); err != nil {
 		return upstream.Config{}, err
 	}
-	secure, err := b.securing(c.TLS)
+	secure, err := b.securing(c)
 	if err != nil {
 		return upstream.Config{}, fmt.Errorf("upstream %q: tls: %w", c.Name, err)
+	}
+	if c.FastCGI != nil {
+		if err := (&carrier{Upstream: c}).fastCGI().Check(); err != nil {
+			return upstream.Config{}, fmt.Errorf("upstream %q: fastcgi: %w", c.Name, err)
+		}
 	}
 	cfg := upstream.Config{
 		Name: c.Name, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
@@ -105,7 +107,7 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 		Refresh:      upstream.Refresh(c.Refresh),
 		FirstLookup:  c.FirstLookup,
 		Transport:    b.transports(c, secure),
-		TransportKey: fmt.Sprint(c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host, tlsKey(c.TLS)),
+		TransportKey: transportKey(c),
 	}
 	for _, s := range c.Servers {
 		cfg.Servers = append(cfg.Servers, upstream.Server{
@@ -116,68 +118,6 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 		cfg.Discover = &upstream.Discover{Name: d.Name}
 	}
 	return cfg, nil
-}
-
-// tlsKey tells connections apart that are encrypted otherwise.
-func tlsKey(t *config.UpstreamTLS) string {
-	if t == nil {
-		return ""
-	}
-	same := *t
-	same.Pos, same.Pair.Pos = config.Pos{}, config.Pos{}
-	ca := ""
-	if info, err := os.Stat(t.CA); err == nil {
-		ca = info.ModTime().String()
-	}
-	return fmt.Sprint(same, ca)
-}
-
-// transports returns what makes the connections to one server.
-func (b *builder) transports(c *config.Upstream, secure *cert.ClientPolicy) func(*weir.Endpoint) weir.Transport {
-	cfg := h1.TransportConfig{
-		Group: b.engine.o.Group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
-		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
-	}
-	if b.engine.dry {
-		return func(ep *weir.Endpoint) weir.Transport { return named(unconnected{}, ep, c.Host) }
-	}
-	return func(ep *weir.Endpoint) weir.Transport {
-		cfg := cfg
-		if secure != nil {
-			cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: secure.Config(ep.Name)}).Dial
-		}
-		return named(h1.NewTransport(ep, cfg), ep, c.Host)
-	}
-}
-
-// securing returns how connections to the upstream's servers are encrypted; nil: they are not.
-func (b *builder) securing(t *config.UpstreamTLS) (*cert.ClientPolicy, error) {
-	if t == nil {
-		return nil, nil
-	}
-	p := &cert.ClientPolicy{ServerName: t.ServerName, Minimum: tls.VersionTLS12, Insecure: t.Insecure, Protocols: []string{"http/1.1"}}
-	if t.Minimum == "1.3" {
-		p.Minimum = tls.VersionTLS13
-	}
-	for _, text := range t.Pins {
-		pin, err := cert.ParsePin(text)
-		if err != nil {
-			return nil, &placedError{t.Pos, err}
-		}
-		p.Pins = append(p.Pins, pin)
-	}
-	var err error
-	if t.CA != "" {
-		if p.Roots, err = cert.Pool(t.CA); err != nil {
-			return nil, &placedError{t.Pos, err}
-		}
-	}
-	if t.Pair.Certificate != "" {
-		if p.Certificate, err = b.files(t.Pair); err != nil {
-			return nil, &placedError{t.Pair.Pos, err}
-		}
-	}
-	return p, nil
 }
 
 // named returns t sending the Host that routes and upstream ask for; host has been found good.
@@ -210,7 +150,9 @@ func health(h *config.Health, secure *cert.ClientPolicy) *upstream.Health {
 		out.Header = append(out.Header, weir.Field{Name: f.Name, Value: f.Value})
 	}
 	if secure != nil {
-		out.TLS = func(ep *weir.Endpoint) *tls.Config { return secure.Config(ep.Name) }
+		plain := *secure
+		plain.Protocols = []string{"http/1.1"} // which checks speak
+		out.TLS = func(ep *weir.Endpoint) *tls.Config { return plain.Config(ep.Name) }
 	}
 	return out
 }

@@ -47,12 +47,15 @@ func Seal(c poll.Conn, config *tls.Config, deadline int64, watch func(poll.Cance
 
 // handshakeError makes a fault of an error that TLS knows the reason of.
 func handshakeError(err error) error {
-	cause := upstreamCauses[CauseOf(err)]
+	cause := UpstreamCause(err)
 	if cause == weir.CauseNone {
 		return err
 	}
 	return &weir.Fault{Op: "handshake", Side: weir.SideUpstream, Cause: cause, Retry: weir.RetryAlways, Err: err}
 }
+
+// UpstreamCause is the cause of what a handshake with a server failed at; CauseNone: TLS does not know it.
+func UpstreamCause(err error) weir.Cause { return upstreamCauses[CauseOf(err)] }
 
 // upstreamCauses are the causes of what goes wrong with servers.
 var upstreamCauses = [troubles]weir.Cause{

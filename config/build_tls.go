@@ -115,6 +115,44 @@ func (l *loader) siteTLSBlock(n, c *node, t *SiteTLS) {
 	}
 }
 
+// protocol settles what is spoken with servers, and reports what does not go with it.
+func (l *loader) protocol(n *node, u *Upstream) {
+	u.Protocol = get[string](n, "protocol")
+	at, secure := n.at("protocol"), n.child("tls") != nil
+	switch {
+	case u.Protocol == H2 && !secure:
+		l.report(at, in(n, `protocol: "h2" needs tls`), "", `write a tls block, or "h2c" for HTTP/2 without it`)
+	case u.Protocol == H2C && secure:
+		l.report(at, in(n, `protocol: "h2c" is HTTP/2 without tls`), "", `did you mean "h2"?`)
+	case u.Protocol == H3 && !secure:
+		l.report(at, in(n, `protocol: "h3" needs tls`), "", "write a tls block")
+	case u.Protocol == FastCGIProtocol && secure:
+		l.report(n.child("tls").head, in(n, "FastCGI is not encrypted"), "", "")
+	}
+	if h := n.child("health"); h != nil && !u.Health.TCP && (u.Protocol == H2C || u.Protocol == FastCGIProtocol || u.Protocol == H3) {
+		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write tcp = true")
+	}
+	l.fastcgi(n, u)
+}
+
+func (l *loader) fastcgi(n *node, u *Upstream) {
+	c := n.child("fastcgi")
+	if u.Protocol != FastCGIProtocol {
+		if c != nil {
+			l.report(c.head, in(n, `a fastcgi block goes with protocol = "fastcgi"`), "", "")
+		}
+		return
+	}
+	c = n.section("fastcgi")
+	u.FastCGI = &FastCGI{
+		Root: get[string](c, "root"), Remote: get[bool](c, "remote"), Index: get[string](c, "index"), Split: get[string](c, "split"),
+		Env: get[[]Field](c, "env"), Keepalive: get[int](c, "keepalive"),
+	}
+	if c.has("root") && !strings.HasPrefix(u.FastCGI.Root, "/") {
+		l.report(c.at("root"), in(c, "root: "+quote(u.FastCGI.Root)+" is not a whole path"), "it is a path of the machine that the scripts are on", "")
+	}
+}
+
 func (l *loader) upstreamTLS(n *node) *UpstreamTLS {
 	c := n.child("tls")
 	if c == nil {

@@ -21,6 +21,7 @@ func (l *loader) upstream(n *node) broken {
 	l.sticky(n, u)
 	l.health(n, u)
 	u.TLS = l.upstreamTLS(n)
+	l.protocol(n, u)
 	l.config.Upstreams = append(l.config.Upstreams, u)
 	return func(b Broken) {
 		l.config.Upstreams = l.config.Upstreams[:len(l.config.Upstreams)-1]
@@ -205,7 +206,7 @@ func (l *loader) anonymous(address string, at hcl.Range) string {
 	l.addresses[name] = true
 	c := l.schema.block("upstream")
 	u := l.upstreamOf(&node{schema: c, label: name, head: at})
-	u.Anonymous = true
+	u.Anonymous, u.Protocol = true, H1
 	u.Servers = []Server{{Pos: posOf(at), Address: address, Weight: 1}}
 	l.config.Upstreams = append(l.config.Upstreams, u)
 	return name

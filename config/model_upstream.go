@@ -12,6 +12,25 @@ const (
 	Maglev       = "maglev"
 )
 
+// Protocols that servers are spoken with, as Upstream.Protocol names them.
+const (
+	H1              = "h1"
+	H2              = "h2"
+	H2C             = "h2c"
+	H3              = "h3"
+	FastCGIProtocol = "fastcgi"
+)
+
+// A FastCGI is how requests become calls of scripts.
+type FastCGI struct {
+	Root      string // folder of the scripts, as the server sees it
+	Remote    bool   // it is not on this machine: nobody can look whether a script exists
+	Index     string
+	Split     string  // what the segment ends with that names a script
+	Env       []Field // further variables
+	Keepalive int     // idle connections kept; default 0
+}
+
 // An Upstream is a named set of servers that can answer the same requests.
 type Upstream struct {
 	Name      string // where a route names an address, that address
@@ -35,7 +54,9 @@ type Upstream struct {
 	Refresh       Refresh       // of servers given by name
 	FirstLookup   time.Duration // how long requests wait for the very first addresses; default 5s
 	Host          string        // template for the Host that servers see; "": as the client sent it; HostServer
+	Protocol      string        // one of the constants; default H1
 	TLS           *UpstreamTLS  // nil: connections are not encrypted
+	FastCGI       *FastCGI      // with FastCGIProtocol
 }
 
 // UpstreamTimeouts bound how long a server may take. Zero in a Settings means: as the upstream says.

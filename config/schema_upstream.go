@@ -22,7 +22,7 @@ func upstreamBlock() *block {
 			{name: "keepalive", kind: whole, min: 0, max: 1 << 20, def: "1024", doc: "How many idle connections to each server are kept; 0: none."},
 			{name: "keepalive_idle", kind: duration, def: "60s", doc: "How long an idle connection is kept."},
 			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
-			{name: "protocol", kind: text, def: "h1", oneOf: []string{"h1"}, laterOf: []string{"h2", "h2c", "h3", "fastcgi", "auto"}, doc: "The protocol that is spoken with servers."},
+			{name: "protocol", kind: text, def: H1, oneOf: []string{H1, H2, H2C, H3, FastCGIProtocol}, laterOf: []string{"auto"}, doc: "The protocol that is spoken with servers: HTTP/1.1, HTTP/2 with tls or without it (h2c), HTTP/3, or FastCGI."},
 			{name: "first_lookup", kind: duration, def: "5s", doc: "How long requests wait for the very first addresses of servers that are given by name."},
 			laterAttr("egress", "Where connections to the servers leave from."),
 		},
@@ -40,6 +40,7 @@ func upstreamBlock() *block {
 				{name: "max", kind: duration, def: "5m", doc: "At most so long."},
 			}},
 			upstreamTLSBlock(),
+			fastcgiBlock(),
 		},
 	}
 }
@@ -155,6 +156,28 @@ func queueBlock() *block {
 			{name: "per_server", kind: whole, min: 0, max: 1 << 20, defDoc: "no limit", doc: "How many requests each server gets at one time."},
 			{name: "length", kind: whole, min: 0, max: 1 << 24, def: "0", doc: "How many requests may wait; the surplus is refused at once."},
 			{name: "timeout", kind: duration, def: "2s", doc: "How long one may wait."},
+		},
+	}
+}
+
+func fastcgiBlock() *block {
+	return &block{
+		name: "fastcgi",
+		doc:  "How requests become calls of scripts, with protocol = \"fastcgi\".",
+		example: `upstream "php" {
+  server "unix:/run/php/php-fpm.sock" {}
+  protocol = "fastcgi"
+  fastcgi {
+    root = "/srv/shop"
+  }
+}`,
+		attrs: []attr{
+			{name: "root", kind: text, def: "/var/www/html", doc: "The folder of the scripts, as the server sees it."},
+			{name: "remote", kind: boolean, def: "false", doc: "The folder is on another machine: weir does not look whether a script exists."},
+			{name: "index", kind: text, def: "index.php", doc: "The script of a folder."},
+			{name: "split", kind: text, def: ".php", doc: "What the first segment of a path ends with that names a script; the rest is PATH_INFO."},
+			{name: "env", kind: pairs, doc: "Further variables, or other values for those there are."},
+			{name: "keepalive", kind: whole, min: 0, max: 1 << 16, def: "0", doc: "How many idle connections are kept. Each holds a process of the server, so it must be less than there are."},
 		},
 	}
 }

@@ -64,7 +64,8 @@ func (c TransportConfig) orDefaults() TransportConfig {
 // maxEnv bounds the configuration's variables together.
 const maxEnv = 32 << 10
 
-func (c *TransportConfig) Check() error {
+// Check says what makes the configuration impossible.
+func (c TransportConfig) Check() error {
 	if !filepath.IsAbs(c.Root) || strings.ContainsRune(c.Root, 0) {
 		return fmt.Errorf("root %q: not an absolute path", c.Root)
 	}

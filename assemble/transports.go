@@ -1,0 +1,155 @@
+package assemble
+
+import (
+	"cmp"
+	"crypto/tls"
+	"fmt"
+	"os"
+
+	"weir"
+	"weir/cert"
+	"weir/config"
+	"weir/internal/clock"
+	"weir/internal/poll"
+	"weir/proto/fcgi"
+	"weir/proto/h1"
+	"weir/proto/h2"
+	"weir/proto/h3"
+)
+
+// transports returns what makes the connections to one server.
+func (b *builder) transports(c *config.Upstream, secure *cert.ClientPolicy) func(*weir.Endpoint) weir.Transport {
+	if b.engine.dry {
+		return func(ep *weir.Endpoint) weir.Transport { return named(unconnected{}, ep, c.Host) }
+	}
+	carry := &carrier{c, secure, b.engine.o.Group, b.complaints(c)}
+	make := map[string]func(*weir.Endpoint) weir.Transport{
+		config.H1: carry.h1, config.H2: carry.h2, config.H2C: carry.h2, config.H3: carry.h3, config.FastCGIProtocol: carry.fcgi,
+	}[c.Protocol]
+	return func(ep *weir.Endpoint) weir.Transport { return named(make(ep), ep, c.Host) }
+}
+
+// A carrier makes the transports of one upstream.
+type carrier struct {
+	*config.Upstream
+	secure *cert.ClientPolicy // nil: connections are not encrypted
+	group  *poll.Group
+	stderr func(line string) // gets what scripts complain of
+}
+
+// complaints returns what writes to the event log what scripts complain of.
+func (b *builder) complaints(c *config.Upstream) func(string) {
+	log, name := b.engine.o.Log, c.Name
+	return func(line string) { log.Warn("script complains", "upstream", name, "text", line) }
+}
+
+func (c *carrier) h1(ep *weir.Endpoint) weir.Transport {
+	cfg := h1.TransportConfig{
+		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
+	}
+	if c.secure != nil {
+		cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: c.secure.Config(ep.Name)}).Dial
+	}
+	return h1.NewTransport(ep, cfg)
+}
+
+func (c *carrier) h2(ep *weir.Endpoint) weir.Transport {
+	cfg := h2.TransportConfig{
+		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepIdle: c.KeepaliveIdle,
+	}
+	if c.secure != nil {
+		cfg.Scheme = "https"
+		d, wait := &cert.Dialer{Group: c.group, Config: c.secure.Config(ep.Name)}, int64(c.Timeouts.Connect)
+		cfg.Dial = func(x *weir.Exchange) (poll.Conn, error) { return d.Dial(x, ep.Address, clock.Now()+wait) }
+	}
+	return h2.NewTransport(ep, cfg)
+}
+
+func (c *carrier) h3(ep *weir.Endpoint) weir.Transport {
+	return h3.NewTransport(ep, h3.TransportConfig{
+		TLS: c.secure.Config(ep.Name), Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepIdle: c.KeepaliveIdle, CauseOf: cert.UpstreamCause,
+	})
+}
+
+func (c *carrier) fcgi(ep *weir.Endpoint) weir.Transport {
+	t, err := fcgi.NewTransport(ep, c.fastCGI())
+	if err != nil {
+		return unconnected{} // the configuration was checked before
+	}
+	return t
+}
+
+func (c *carrier) fastCGI() fcgi.TransportConfig {
+	f := c.FastCGI
+	env := map[string]string{}
+	for _, v := range f.Env {
+		env[v.Name] = v.Value
+	}
+	return fcgi.TransportConfig{
+		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepAlive: f.Keepalive, KeepIdle: c.KeepaliveIdle,
+		Root: f.Root, Remote: f.Remote, Index: f.Index, SplitPath: f.Split, Env: env, Stderr: c.stderr,
+	}
+}
+
+// transportKey tells upstreams apart whose connections are not alike.
+func transportKey(c *config.Upstream) string {
+	key := fmt.Sprint(c.Protocol, c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host, tlsKey(c.TLS))
+	if c.FastCGI != nil {
+		key += fmt.Sprint(*c.FastCGI)
+	}
+	return key
+}
+
+// tlsKey tells connections apart that are encrypted otherwise.
+func tlsKey(t *config.UpstreamTLS) string {
+	if t == nil {
+		return ""
+	}
+	same := *t
+	same.Pos, same.Pair.Pos = config.Pos{}, config.Pos{}
+	ca := ""
+	if info, err := os.Stat(t.CA); err == nil {
+		ca = info.ModTime().String()
+	}
+	return fmt.Sprint(same, ca)
+}
+
+// securing returns how connections to the upstream's servers are encrypted; nil: they are not.
+func (b *builder) securing(c *config.Upstream) (*cert.ClientPolicy, error) {
+	t := c.TLS
+	if t == nil {
+		return nil, nil
+	}
+	p := &cert.ClientPolicy{
+		ServerName: t.ServerName, Minimum: tls.VersionTLS12, Insecure: t.Insecure, Protocols: []string{"http/1.1"},
+	}
+	if c.Protocol == config.H2 {
+		p.Protocols[0] = "h2"
+	}
+	if t.Minimum == "1.3" {
+		p.Minimum = tls.VersionTLS13
+	}
+	for _, text := range t.Pins {
+		pin, err := cert.ParsePin(text)
+		if err != nil {
+			return nil, &placedError{t.Pos, err}
+		}
+		p.Pins = append(p.Pins, pin)
+	}
+	var err error
+	if t.CA != "" {
+		if p.Roots, err = cert.Pool(t.CA); err != nil {
+			return nil, &placedError{t.Pos, err}
+		}
+	}
+	if t.Pair.Certificate != "" {
+		if p.Certificate, err = b.files(t.Pair); err != nil {
+			return nil, &placedError{t.Pair.Pos, err}
+		}
+	}
+	return p, nil
+}
