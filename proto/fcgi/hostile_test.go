@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"weir"
+	"weir/internal/poll"
 )
 
 // A peer is a server's side of one connection.
@@ -592,6 +594,37 @@ func TestHead(t *testing.T) {
 		}
 		until(t, "the connection is kept", func() bool { return w.tr.Idle() == 1 })
 	}
+}
+
+// A connection may be made by somebody else, who may know why it could not.
+func TestDial(t *testing.T) {
+	s := newServer(t, answering(out("\nok")+done))
+	fails := errors.New("no way")
+	var fault atomic.Pointer[weir.Fault]
+	c := TransportConfig{Dial: func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+		if f := fault.Load(); f != nil {
+			return nil, f
+		}
+		far, err := net.Dial("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		return poll.FromNetConn(far), nil
+	}, KeepAlive: 1}
+	w := s.world(t, c)
+	for range 3 {
+		if r := w.get("/a.php"); r.body != "ok" {
+			t.Fatalf("%d, %q", r.StatusCode, r.body)
+		}
+		w.ended(200, weir.CauseNone)
+	}
+	if s.accepted() != 1 {
+		t.Errorf("%d connections", s.accepted())
+	}
+	w.tr.Close()
+	fault.Store(&weir.Fault{Cause: weir.CauseUpstreamDNS, Err: fails})
+	w.get("/a.php")
+	w.ended(502, weir.CauseUpstreamDNS)
 }
 
 // A route may give a server more time, or less.

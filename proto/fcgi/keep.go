@@ -69,9 +69,15 @@ func (s *shelf) pop() *conn {
 	return u
 }
 
-// put keeps a connection on which an exchange has ended well.
+// put keeps a connection on which an exchange has ended well. Not one more is kept than may be: a process of the server
+// waits for each.
 func (t *Transport) put(u *conn) {
-	if t.closed.Load() || t.idle.Load() >= int64(t.cfg.KeepAlive) {
+	if t.closed.Load() {
+		u.Conn.Close()
+		return
+	}
+	if t.idle.Add(1) > int64(t.cfg.KeepAlive) {
+		t.idle.Add(-1)
 		u.Conn.Close()
 		return
 	}
@@ -82,11 +88,11 @@ func (t *Transport) put(u *conn) {
 	kept := u.sleep()
 	if kept {
 		s.stack = append(s.stack, u)
-		t.idle.Add(1)
 	}
 	s.mu.Unlock()
 	switch {
 	case !kept:
+		t.idle.Add(-1)
 		u.Conn.Close()
 	case t.closed.Load():
 		t.Close()

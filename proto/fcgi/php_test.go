@@ -473,7 +473,8 @@ func TestPHPEnv(t *testing.T) {
 // Many at once, more than there are processes.
 func TestPHPMany(t *testing.T) {
 	p := newPHP(t, "unix", 0)
-	w := newWorld(t, p.address, TransportConfig{Root: p.root, KeepAlive: 2})
+	const keep = 2
+	w := newWorld(t, p.address, TransportConfig{Root: p.root, KeepAlive: keep})
 	const clients, each = 16, 20
 	over := make(chan error)
 	for i := range clients {
@@ -500,5 +501,14 @@ func TestPHPMany(t *testing.T) {
 		if err := <-over; err != nil {
 			t.Error(err)
 		}
+	}
+	kept := 0
+	for i := range w.tr.shelves {
+		w.tr.shelves[i].mu.Lock()
+		kept += len(w.tr.shelves[i].stack)
+		w.tr.shelves[i].mu.Unlock()
+	}
+	if n := w.tr.Idle(); n != kept || n > keep {
+		t.Errorf("%d connections are kept, %d counted; at most %d may be", kept, n, keep)
 	}
 }

@@ -30,6 +30,10 @@ type TransportConfig struct {
 	KeepAlive int
 	KeepIdle  time.Duration // how long an idle one is kept; default 60s
 
+	// Dial makes a connection to address until deadline, and breaks off when the client goes; nil: Group does. An
+	// error that is a *weir.Fault tells its cause.
+	Dial func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error)
+
 	Root      string // folder of the scripts, as the server sees it; an absolute path; required
 	Remote    bool   // Root is not this machine's: nobody can look whether a script exists
 	Index     string // script of a folder; default "index.php"
@@ -55,6 +59,9 @@ func (c TransportConfig) orDefaults() TransportConfig {
 	}
 	if c.SplitPath == "" {
 		c.SplitPath = ".php"
+	}
+	if c.Dial == nil {
+		c.Dial = dialWith(c.Group)
 	}
 	c.Limits = c.Limits.orDefaults()
 	c.Spool = c.Spool.orDefaults()
@@ -171,17 +178,26 @@ func mayRepeat(x *weir.Exchange, f *weir.Fault) bool {
 }
 
 func (t *Transport) dial(x *weir.Exchange) (*conn, *weir.Fault) {
-	by := clock.Now() + int64(t.connectTime(x.Route))
-	c, err := t.cfg.Group.Dial(t.ep.Address, x.Conn.Shard, by, func(c poll.Canceler) { x.Watch(c) })
+	c, err := t.cfg.Dial(x, t.ep.Address, clock.Now()+int64(t.connectTime(x.Route)))
 	if err != nil {
 		return nil, t.dialFault(err)
 	}
 	return &conn{Conn: c, t: t, errors: errorLines{to: t.cfg.Stderr}}, nil
 }
 
+// dialWith dials without any more ado.
+func dialWith(g *poll.Group) func(*weir.Exchange, string, int64) (poll.Conn, error) {
+	return func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+		return g.Dial(address, x.Conn.Shard, deadline, func(c poll.Canceler) { x.Watch(c) })
+	}
+}
+
 func (t *Transport) dialFault(err error) *weir.Fault {
 	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
+	var known *weir.Fault
 	switch {
+	case errors.As(err, &known):
+		f.Cause, f.Err = known.Cause, known.Err
 	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
 		f.Cause = weir.CauseUpstreamConnectTimeout
 	case err == poll.ErrCanceled:
