@@ -46,6 +46,7 @@ type conn struct {
 	resize  bool // the client has made its compression table smaller than ours never was: say so
 	streams map[uint32]*stream
 	last    uint32 // the highest number of a stream that the client has begun
+	remains []remnant
 	past    history
 	big     int   // streams with a large window
 	rested  int64 // when the last stream ended, or the connection was opened

@@ -21,7 +21,7 @@ func curl(t *testing.T, args ...string) string {
 	all := append([]string{"-q", "-sS", "--max-time", "20", "--noproxy", "*", "--http2-prior-knowledge"}, args...)
 	out, err := exec.CommandContext(t.Context(), bin, all...).CombinedOutput()
 	if err != nil {
-		t.Fatalf("curl %q: %v: %s", args, err, out)
+		t.Fatalf("curl %q: %v: %.2000s", args, err, out)
 	}
 	return string(out)
 }
@@ -45,9 +45,6 @@ func TestCurl(t *testing.T) {
 		}
 		if got := curl(t, "-T", "-", "-H", "Expect:", w.url("/up")); got != "PUT /up " {
 			t.Errorf("PUT of nothing: %.100q", got)
-		}
-		if got := curl(t, w.url("/[1-50]")); strings.Count(got, "GET /") != 50 {
-			t.Errorf("50 on one connection: %q", got)
 		}
 	})
 }

@@ -148,6 +148,8 @@ func (c *conn) section(g *gathering, block []byte) *connError {
 		known, ours = c.past.find(g.stream)
 	}
 	late := c.going == goingFinal
+	c.buryOld(cfg.Limits.Streams)
+	remnant := s == nil && c.remnant(g.stream) >= 0
 	full := len(c.streams) >= cfg.Limits.Streams
 	over := s != nil && (s.recvEnd || s.byPeer)
 	c.mu.Unlock()
@@ -156,6 +158,8 @@ func (c *conn) section(g *gathering, block []byte) *connError {
 		return &connError{codeStreamClosed, "HEADERS on a stream that has ended"}
 	case s != nil:
 		return c.trailer(s, g, block)
+	case remnant:
+		return c.lateTrailer(g, block)
 	case g.stream <= c.last && !known:
 		return protocolError("a stream's number is not higher than those before it")
 	case known && !g.end: // no trailer, whenever it was sent
@@ -251,6 +255,16 @@ func (c *conn) trailer(s *stream, g *gathering, block []byte) *connError {
 	return c.judge(s, mark, err, codeProtocol)
 }
 
+// lateTrailer takes in the field section that ends a stream whose exchange is over.
+func (c *conn) lateTrailer(g *gathering, block []byte) *connError {
+	if err := c.fields.skip(block, &c.srv.config.Load().Limits); err != nil {
+		return err.(*connError)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remnantTrailer(c.remnant(g.stream), g.end)
+}
+
 // endBody notes the end of the client's side. c.mu is held.
 func (s *stream) endBody() error {
 	if s.recvEnd || s.reset {
@@ -303,7 +317,7 @@ func (c *conn) data(f *frame, p []byte) *connError {
 	s := c.streams[f.stream]
 	if s == nil {
 		defer c.mu.Unlock()
-		return c.strayData(f)
+		return c.strayData(f, p)
 	}
 	b := &s.body
 	mark, end := s.mark, f.has(flagEndStream)
@@ -345,7 +359,10 @@ func btoi(b bool) int {
 
 // strayData judges DATA on a stream that is not under way: what was sent before the client heard of our reset is no
 // fault of its own. c.mu is held.
-func (c *conn) strayData(f *frame) *connError {
+func (c *conn) strayData(f *frame, p []byte) *connError {
+	if i := c.remnant(f.stream); i >= 0 {
+		return c.remnantData(i, f, p)
+	}
 	if f.stream > c.last && c.going != goingFinal || f.stream&1 == 0 {
 		return protocolError("DATA on a stream that has not begun")
 	}
@@ -381,6 +398,9 @@ func (c *conn) resetByPeer(f *frame, p []byte) *connError {
 	}
 	calm := c.spend(1)
 	s := c.streams[f.stream]
+	if i := c.remnant(f.stream); i >= 0 {
+		c.bury(i, false, codeNone)
+	}
 	if s == nil || s.reset {
 		c.mu.Unlock()
 		return calm
@@ -480,7 +500,10 @@ func (c *conn) windowUpdate(f *frame, p []byte) *connError {
 	calm := c.spend(1)
 	s := c.streams[f.stream]
 	switch {
-	case s == nil || s.reset || calm != nil:
+	case n == 0 && (s == nil || s.reset):
+		c.mu.Unlock()
+		return protocolError("WINDOW_UPDATE by nothing")
+	case s == nil || s.reset || calm != nil: // a stream that has ended: RFC 9113, section 5.1
 		c.mu.Unlock()
 		return calm
 	case n == 0:

@@ -41,13 +41,15 @@ type stream struct {
 	told     bool
 }
 
-var streams = sync.Pool{New: func() any {
+var streams = sync.Pool{New: newStream}
+
+func newStream() any {
 	s := &stream{}
 	s.sending.init()
 	s.body.waiter.init()
 	s.body.s = s
 	return s
-}}
+}
 
 // takeStream returns a stream for a request that begins.
 func (c *conn) takeStream(id uint32, cfg *ServerConfig) *stream {
@@ -103,11 +105,14 @@ func (r refusal) ServeExchange(*weir.Exchange) error { return r.f }
 func (s *stream) end() {
 	c := s.c
 	c.mu.Lock()
-	if !s.reset && !c.gone && !s.recvEnd { // the rest of the request is not wanted: RFC 9113, section 8.1
-		s.reset = true
-		c.out = appendReset(c.out, s.id, codeNone)
+	unread := !s.reset && !c.gone && !s.recvEnd
+	if !unread || !c.remain(s) {
+		if unread { // the rest of the request is not wanted: RFC 9113, section 8.1
+			s.reset = true
+			c.out = appendReset(c.out, s.id, codeNone)
+		}
+		c.past.add(s.id, s.reset && !s.byPeer && !s.recvEnd)
 	}
-	c.past.add(s.id, s.reset && !s.byPeer && !s.recvEnd)
 	if s.sentEnd {
 		c.calm.earn(worthAnswer)
 	}
