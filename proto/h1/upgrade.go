@@ -32,6 +32,13 @@ func (g *upgraded) Read(p []byte) (int, error) {
 
 func (g *upgraded) Write(p []byte) (int, error) { return g.u.Conn.Write(p) }
 
+// CloseWrite sends the end of our side.
+func (g *upgraded) CloseWrite() error { return g.u.Conn.CloseWrite() }
+
+// Cancel breaks off who reads and writes; it may be called from anywhere.
+func (g *upgraded) Cancel() { g.u.Conn.Cancel() }
+
+// Close ends the connection. It is called by the last user, as that of a poll.Conn.
 func (g *upgraded) Close() error {
 	g.u.releaseBig()
 	return g.u.Conn.Close()
