@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/mholt/acmez/v3/acme"
@@ -26,7 +27,7 @@ const accountBlock = "ACME ACCOUNT"
 // account returns the account at the CA of a client, from its file or newly registered. Only one of several
 // goroutines and processes registers.
 func (m *Manager) account(ctx context.Context, s *settings, ca CA, client *acme.Client) (acme.Account, error) {
-	file := filepath.Join(s.dir, "accounts", ca.key(), accountName(s.Email)+".pem")
+	file := accountFile(s, ca)
 	name := "account-" + ca.key()
 	if err := m.locks.lock(ctx, name); err != nil {
 		return acme.Account{}, err
@@ -42,11 +43,23 @@ func (m *Manager) account(ctx context.Context, s *settings, ca CA, client *acme.
 	return a, writeAccount(file, a)
 }
 
-func accountName(email string) string {
-	if email == "" {
-		return "default"
+func accountFile(s *settings, ca CA) string {
+	name := "default"
+	if s.Email != "" {
+		name = fileName(s.Email)
 	}
-	return fileName(email)
+	return filepath.Join(s.dir, "accounts", ca.key(), name+".pem")
+}
+
+// dropAccount removes an account that the CA says it does not know any more, as one that was set up anew does. It
+// reports whether it did: then another one is registered with the next order.
+func (m *Manager) dropAccount(s *settings, ca CA, err error) bool {
+	var p acme.Problem
+	if !errors.As(err, &p) || p.Type != acme.ProblemTypeAccountDoesNotExist {
+		return false
+	}
+	m.log.Warn("the CA does not know weir's account any more: another one is made", "ca", ca.String())
+	return os.Remove(accountFile(s, ca)) == nil
 }
 
 func register(ctx context.Context, s *settings, ca CA, client *acme.Client) (acme.Account, error) {

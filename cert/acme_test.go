@@ -165,6 +165,13 @@ func TestOutageAndRecovery(t *testing.T) {
 	if s := f.statusOf("a.weir.test"); s.Problem != "" || s.Failed != 0 {
 		t.Errorf("status %+v", s)
 	}
+	// A CA that was set up anew does not know the account any more.
+	p.stop()
+	p.start(program)
+	first := f.get(t, "a.weir.test")
+	if err := f.Renew(t.Context(), "a.weir.test"); err != nil || f.get(t, "a.weir.test").Equal(first) {
+		t.Errorf("after the CA forgot the account: %v", err)
+	}
 }
 
 // The CA asks another machine: something else answers on the ports.
@@ -218,15 +225,15 @@ func TestChecksBeforeTheCA(t *testing.T) {
 	}
 }
 
-// Certificates of twelve seconds are renewed under clients that never see a handshake fail, nor an old certificate.
+// Certificates of twenty seconds are renewed under clients that never see a handshake fail, nor an old certificate.
 func TestShortLivedRenewals(t *testing.T) {
-	p := newPebble(t, pebbleOptions{life: 12 * time.Second})
+	p := newPebble(t, pebbleOptions{life: 20 * time.Second})
 	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
 	f.get(t, "a.weir.test")
 	var clients sync.WaitGroup
 	var mu sync.Mutex
 	serials := map[string]bool{}
-	end := time.Now().Add(25 * time.Second)
+	end := time.Now().Add(45 * time.Second)
 	for range 4 {
 		clients.Go(func() {
 			for time.Now().Before(end) {
@@ -244,7 +251,7 @@ func TestShortLivedRenewals(t *testing.T) {
 	}
 	clients.Wait()
 	if len(serials) < 3 {
-		t.Errorf("%d certificates in 25 seconds", len(serials))
+		t.Errorf("%d certificates in 45 seconds", len(serials))
 	}
 }
 
@@ -294,9 +301,9 @@ func TestForcedRenewal(t *testing.T) {
 
 func TestOnDemand(t *testing.T) {
 	p := newPebble(t, pebbleOptions{})
-	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	m, log := newQuiet(t, t.TempDir(), p.usual())
 	var asked sync.Map
-	source, err := f.OnDemand(OnDemand{PerMinute: 2, Allow: func(_ context.Context, name string) error {
+	source, err := m.OnDemand(OnDemand{PerMinute: 2, Allow: func(_ context.Context, name string) error {
 		asked.Store(name, true)
 		if strings.HasPrefix(name, "bad") {
 			return fmt.Errorf("%s is nobody's", name)
@@ -306,8 +313,8 @@ func TestOnDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The listener that the CA looks at has to know of it, too.
-	*f.config = *Policy{}.ServerConfig(newTable(t, Entry{Source: source, Default: true}), nil)
+	f := &front{Manager: m, log: log, config: Policy{}.ServerConfig(newTable(t, Entry{Source: source, Default: true}), nil)}
+	f.serve(t, p)
 	var all sync.WaitGroup
 	for range 5 {
 		all.Go(func() {

@@ -101,7 +101,7 @@ var problemWords = map[string]struct {
 	"rejectedIdentifier":      {stepOrder, "the CA does not issue for NAME"},
 	"unsupportedIdentifier":   {stepOrder, "the CA does not issue for names of this kind"},
 	"externalAccountRequired": {stepAccount, "the CA wants an account that is bound to one with itself: set eab in the acme block"},
-	"accountDoesNotExist":     {stepAccount, "the CA does not know weir's account any more; remove its file below acme/accounts, and another one is made"},
+	"accountDoesNotExist":     {stepAccount, "the CA does not know weir's account any more; another one is made with the next attempt"},
 	"invalidContact":          {stepAccount, "the CA does not take the e-mail address"},
 	"unsupportedContact":      {stepAccount, "the CA does not take the e-mail address"},
 	"userActionRequired":      {stepAccount, "the CA wants something done by hand"},

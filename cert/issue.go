@@ -115,6 +115,10 @@ func (a *attempt) ask(ctx context.Context, ca CA, kinds []Challenge) (*bundle, e
 		}
 	}
 	got, err := a.order(ctx, ca, kinds, key)
+	if a.m.dropAccount(a.s, ca, err) {
+		a.old = nil
+		got, err = a.order(ctx, ca, kinds, key)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +144,8 @@ func (a *attempt) order(ctx context.Context, ca CA, kinds []Challenge, key *ecds
 		return acme.Certificate{}, err
 	}
 	params.Profile = ca.Profile
-	if a.old != nil && a.old.note.CA == ca.Name {
-		params.Replaces = a.old.pair.Leaf
+	if a.old != nil && a.old.note.CA == ca.String() && a.failed == 0 {
+		params.Replaces = a.old.pair.Leaf // not twice: a CA that takes offence at it would never issue
 	}
 	chains, err := client.ObtainCertificate(ctx, params)
 	if err != nil {
@@ -190,10 +194,7 @@ func (a *attempt) keep(ca CA, got acme.Certificate, key *ecdsa.PrivateKey) (*bun
 	if err != nil {
 		return nil, err
 	}
-	n := note{CA: ca.Name, URL: got.URL, Renewal: got.RenewalInfo, Got: a.m.now()}
-	if n.CA == "" {
-		n.CA = ca.String()
-	}
+	n := note{CA: ca.String(), URL: got.URL, Renewal: got.RenewalInfo, Got: a.m.now()}
 	b, err := writeBundle(bundleFile(a.s.dir, a.name), got.ChainPEM, encodePEM("EC PRIVATE KEY", raw), n)
 	if err != nil {
 		return nil, err

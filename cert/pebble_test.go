@@ -59,6 +59,7 @@ type pebble struct {
 	config    string
 	directory string
 	roots     *x509.CertPool // of its own TLS
+	rootsPEM  []byte
 	issuers   *x509.CertPool // of the certificates that it issues, once it runs
 	manage    string
 	dns       *zone
@@ -81,12 +82,13 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	if testing.Short() {
 		t.Skip("pebble: not in short tests")
 	}
+	t.Parallel()
 	program, err := pebbleProgram()
 	if err != nil {
 		t.Skipf("pebble cannot be had: %v", err)
 	}
 	authority, dir := newCA(t), t.TempDir()
-	p := &pebble{t: t, roots: authority.pool(), dns: newZone(t), http: listen(t), tls: listen(t), config: filepath.Join(dir, "pebble.json")}
+	p := &pebble{t: t, roots: authority.pool(), rootsPEM: authority.pem(), dns: newZone(t), http: listen(t), tls: listen(t), config: filepath.Join(dir, "pebble.json")}
 	certificate, key := write(t, dir, authority.leaf(t, nil, "localhost", "127.0.0.1"))
 	address := freeAddress(t)
 	p.manage = freeAddress(t)
@@ -179,12 +181,8 @@ type front struct {
 // newFront serves names of a manager on the ports that the CA looks at.
 func newFront(t *testing.T, p *pebble, dir string, c Config, names ...string) *front {
 	t.Helper()
-	f := &front{log: &journal{}}
-	m, err := NewManager(dir, c, f.log.logger())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Manager = m
+	m, log := newQuiet(t, dir, c)
+	f := &front{Manager: m, log: log}
 	source, err := m.For(names...)
 	if err != nil {
 		t.Fatal(err)
@@ -192,16 +190,27 @@ func newFront(t *testing.T, p *pebble, dir string, c Config, names ...string) *f
 	f.table = newTable(t, Entry{Names: names, Source: source})
 	f.config = Policy{}.ServerConfig(f.table, NewTickets(0))
 	f.serve(t, p)
-	t.Cleanup(m.Close)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the event log:\n%s", f.log)
-		}
-	})
 	if err := m.Manage(names); err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// newQuiet is a manager whose log is shown where the test fails.
+func newQuiet(t *testing.T, dir string, c Config) (*Manager, *journal) {
+	t.Helper()
+	log := &journal{}
+	m, err := NewManager(dir, c, log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the event log:\n%s", log)
+		}
+	})
+	return m, log
 }
 
 func (f *front) serve(t *testing.T, p *pebble) {

@@ -87,7 +87,9 @@ func (m *Manager) tend(r *managed) (*bundle, error) {
 		return other, nil
 	}
 	if r.allow != nil {
-		if err := r.allow(m.ctx, r.name); err != nil {
+		ctx, cancel := context.WithTimeout(m.ctx, callTimeout)
+		defer cancel()
+		if err := r.allow(ctx, r.name); err != nil {
 			return nil, &failure{step: stepAllow, text: err.Error(), err: err}
 		}
 	}
@@ -111,7 +113,7 @@ func (m *Manager) gotMeanwhile(r *managed, old *bundle) *bundle {
 // replaces it, and that once more if it is another.
 func (m *Manager) refresh(s *settings, r *managed, b *bundle) (now, changed *bundle) {
 	info := b.note.Renewal
-	if info == nil || !info.NeedsRefresh() {
+	if info == nil || !info.HasWindow() || info.RetryAfter != nil && m.now().Before(*info.RetryAfter) {
 		return b, nil
 	}
 	ctx, cancel := context.WithTimeout(m.ctx, callTimeout)
@@ -136,8 +138,8 @@ func (m *Manager) refresh(s *settings, r *managed, b *bundle) (now, changed *bun
 	return next, next
 }
 
-// renewAt is when a certificate is to be replaced: when the CA wants it (RFC 9773), or with a third of its life left,
-// half of one that lasts ten days at most.
+// renewAt is when a certificate is to be replaced: when the CA wants it (RFC 9773), yet with a fifth of its life left
+// at least; or with a third of its life left, half of one that lasts ten days at most.
 func renewAt(b *bundle) time.Time {
 	leaf := b.pair.Leaf
 	life := leaf.NotAfter.Sub(leaf.NotBefore)
@@ -149,7 +151,7 @@ func renewAt(b *bundle) time.Time {
 	if info == nil || info.SelectedTime.IsZero() {
 		return usual
 	}
-	if latest := leaf.NotAfter.Add(-life / 20); info.SelectedTime.After(latest) {
+	if latest := leaf.NotAfter.Add(-life / 5); info.SelectedTime.After(latest) {
 		return latest
 	}
 	return info.SelectedTime

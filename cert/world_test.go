@@ -23,7 +23,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if config := os.Getenv(childConfig); config != "" {
+		runChild(config)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A ca signs certificates for tests.
 type ca struct {
@@ -41,6 +46,8 @@ func newCA(t testing.TB) *ca {
 	c.certificate = sign(t, template, template, c.key, c.key)
 	return c
 }
+
+func (c *ca) pem() []byte { return encodePEM("CERTIFICATE", c.certificate.Raw) }
 
 func (c *ca) pool() *x509.CertPool {
 	p := x509.NewCertPool()
