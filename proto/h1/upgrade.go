@@ -44,6 +44,10 @@ func (g *upgraded) Close() error {
 	return g.u.Conn.Close()
 }
 
+// Take gives away the connection itself and the bytes that came behind the head: it is for another protocol's relay.
+// Nothing may be done with g afterwards.
+func (g *upgraded) Take() (poll.Conn, []byte) { return g.u.Conn, g.rest() }
+
 // rest returns the bytes that came behind the head.
 func (g *upgraded) rest() []byte {
 	u := g.u
