@@ -61,6 +61,12 @@ func (t *tunnel) Write(p []byte) (int, error) {
 // CloseWrite tells the server that no more comes.
 func (t *tunnel) CloseWrite() error { return t.r.str.Close() }
 
+// Cancel breaks off who reads and writes.
+func (t *tunnel) Cancel() {
+	t.r.str.CancelRead(codeRequestCancelled.stream())
+	t.r.str.CancelWrite(codeRequestCancelled.stream())
+}
+
 // Close gives up what has not come yet, and the place on the connection. It may be called while others read and write.
 func (t *tunnel) Close() error {
 	t.once.Do(func() {

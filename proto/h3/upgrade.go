@@ -128,7 +128,11 @@ func (t *relay) fail(c weir.Cause, err error) {
 	t.over = true
 	t.fault = &weir.Fault{Op: "relay", Side: weir.SideClient, Cause: c, Err: err}
 	t.w.cancel(codeRequestCancelled)
-	t.other.Close()
+	if c, ok := t.other.(weir.Canceler); ok { // it may be closed by its last user only
+		c.Cancel()
+	} else {
+		t.other.Close()
+	}
 }
 
 // forth carries the client's bytes.
@@ -147,7 +151,7 @@ func (t *relay) forth() (n int64) {
 		switch {
 		case err == nil:
 		case err == io.EOF:
-			closeWrite(t.other)
+			t.closeOther()
 			return n
 		default:
 			if err == errTrailer {
@@ -160,13 +164,13 @@ func (t *relay) forth() (n int64) {
 	}
 }
 
-// closeWrite tells the other side that no more comes.
-func closeWrite(c io.Closer) {
-	if half, ok := c.(interface{ CloseWrite() error }); ok {
+// closeOther tells the other side that no more comes.
+func (t *relay) closeOther() {
+	if half, ok := t.other.(interface{ CloseWrite() error }); ok {
 		half.CloseWrite()
 		return
 	}
-	c.Close()
+	t.fail(weir.CauseClientGone, io.EOF)
 }
 
 // smallSize is what a relay waits with for bytes of the other side.
