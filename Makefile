@@ -45,4 +45,4 @@ docs: ## write doc/reference/ anew from the schema
 	@$(GO) generate ./...
 
 setup: # what the tests need, installed where it is missing
-	@script/setup nginx curl cc
+	@script/setup nginx haproxy php-fpm curl cc
