@@ -274,7 +274,7 @@ func (s *stream) endBody() error {
 		return err
 	}
 	s.recvEnd = true
-	s.body.waiter.wake()
+	s.body.wake(s.c)
 	return nil
 }
 
@@ -345,7 +345,7 @@ func (c *conn) data(f *frame, p []byte) *connError {
 	if bad == nil && end {
 		bad = s.endBody()
 	} else if bad == nil && len(p) > 0 {
-		b.waiter.wake()
+		b.wake(c)
 	}
 	return c.judge(s, mark, bad, codeProtocol)
 }

@@ -97,7 +97,7 @@ func (s *stream) parse(r *fieldReader, end bool) error {
 		q.Expect = q.Body != nil
 	}
 	if r.seen&pseudoProtocol != 0 {
-		return s.upgradeRequest(r.protocol, end)
+		return s.upgradeRequest(r, end)
 	}
 	return nil
 }
@@ -121,16 +121,16 @@ func (s *stream) authority(r *fieldReader) error {
 
 // upgradeRequest makes an ordinary upgrade of an extended CONNECT (RFC 8441, section 5): handlers and servers see the GET
 // that HTTP/1.1 has for it.
-func (s *stream) upgradeRequest(protocol string, end bool) error {
+func (s *stream) upgradeRequest(r *fieldReader, end bool) error {
 	q := &s.x.Request
-	if !weir.EqualFold(protocol, "websocket") {
+	if !weir.EqualFold(r.protocol, "websocket") {
 		return errProtocol
 	}
-	if end || q.Expect {
+	if end || q.Expect || r.length >= 0 {
 		return errPseudo
 	}
+	s.extended = true
 	q.Method, q.Upgrade, q.Body = "GET", "websocket", nil
-	s.key = newWebSocketKey()
-	q.Header.Set("Sec-WebSocket-Key", s.key)
+	q.Header.Set("Sec-WebSocket-Key", newWebSocketKey())
 	return nil
 }

@@ -24,6 +24,8 @@ type requestBody struct {
 	closed  bool // nobody wants more of it
 	trailer weir.Header
 	waiter  waiter
+	task    poll.Task // is run in place of waking the waiter: see tunnel
+	tasked  bool      // and runs
 
 	floor   floor
 	expects bool // the client waits for 100 (Continue)
@@ -32,7 +34,7 @@ type requestBody struct {
 func (b *requestBody) begin(length int64) {
 	b.length, b.got, b.r, b.buf = length, 0, 0, b.buf[:0]
 	b.recv, b.owed, b.size, b.big = startWindow, 0, startWindow, false
-	b.closed = false
+	b.closed, b.task, b.tasked = false, nil, false
 	b.trailer.Reset()
 	b.floor.begin(b.s.cfg.Timeouts.BodyFloor)
 	b.expects = b.s.x.Request.Expect
@@ -190,6 +192,28 @@ func (b *requestBody) giveBack(c *conn) {
 	b.owed = 0
 	c.flushSoon()
 }
+
+// wake tells whoever takes the body that something has changed. c.mu is held.
+func (b *requestBody) wake(c *conn) {
+	switch {
+	case b.task == nil:
+		b.waiter.wake()
+	case !b.tasked:
+		b.tasked = true
+		c.Start(b.task)
+	}
+}
+
+// rest ends a run of the task that found nothing to do. c.mu is held.
+func (b *requestBody) rest() {
+	b.tasked = false
+	if cap(b.buf) > restBody {
+		b.buf = nil
+	}
+}
+
+// restBody is how large a buffer an upgraded stream keeps while it is silent.
+const restBody = 2 << 10
 
 var (
 	errLonger  = errors.New("the body is longer than Content-Length says")

@@ -21,7 +21,11 @@ func (s *stream) Respond(x *weir.Exchange) error {
 		x.Response.Discard()
 		x.Response.Status = 400
 		return nil
-	case x.Response.Upgrade != nil:
+	}
+	if err := s.upgradeFault(x); err != nil {
+		x.Fail(&weir.Fault{Op: "upgrade", Side: weir.SideUpstream, Cause: weir.CauseUpstreamUpgrade, Err: err})
+	}
+	if x.Response.Upgrade != nil {
 		return s.upgrade(x)
 	}
 	return s.writeAnswer(x)

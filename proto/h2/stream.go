@@ -22,7 +22,7 @@ type stream struct {
 	head     []byte // a head being encoded
 	answered bool   // a final answer has begun
 	writer   answerWriter
-	key      string // the Sec-WebSocket-Key that was made for an HTTP/1 server
+	extended bool // the request is an extended CONNECT
 
 	// Protected by c.mu.
 	window  int         // what may be sent on it
@@ -57,7 +57,7 @@ func (c *conn) takeStream(id uint32, cfg *ServerConfig) *stream {
 	s.c, s.id, s.cfg = c, id, cfg
 	s.x.Reset(&c.facts)
 	s.x.Timing.Start = c.Woken()
-	s.fault, s.malformed, s.answered, s.key = nil, false, false, ""
+	s.fault, s.malformed, s.answered, s.extended = nil, false, false, false
 	s.dead, s.reset, s.byPeer, s.sentEnd, s.recvEnd, s.waiting = nil, false, false, false, false, false
 	return s
 }
@@ -148,7 +148,7 @@ func (c *conn) stop(s *stream) {
 	}
 	s.sending.remove()
 	s.sending.wake()
-	s.body.waiter.wake()
+	s.body.wake(c)
 	c.starved.wakeFirst()
 }
 
