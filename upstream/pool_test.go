@@ -315,6 +315,32 @@ func TestRetryBudget(t *testing.T) {
 	}
 }
 
+func TestBudgetCountsWhatMatters(t *testing.T) {
+	now := int64(1)
+	b := newBudget(Retry{Attempts: 2, Budget: 20, MinPerSecond: 1}, func() int64 { return now })
+	counted := func() int64 {
+		before := b.requests.Load()
+		for range 100 {
+			b.count(now)
+		}
+		return b.requests.Load() - before
+	}
+	now += 2*int64(budgetWindow) - 1
+	if n := counted(); n != 100 {
+		t.Errorf("%d requests counted, want 100", n)
+	}
+	now++
+	if n := counted(); n != 0 {
+		t.Errorf("%d requests counted that no window looks back at", n)
+	}
+	for _, left := range []int{10, 30} {
+		if n := b.remaining(); n != left {
+			t.Errorf("%d retries left, want %d", n, left)
+		}
+		counted()
+	}
+}
+
 func TestSpentBudgetEndsRetries(t *testing.T) {
 	w := newWorld()
 	w.do = func(*weir.Endpoint, *weir.Exchange) error {

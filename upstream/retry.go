@@ -10,10 +10,11 @@ import (
 const budgetWindow = 5 * time.Second
 
 // A budget keeps retries from multiplying the load of an upstream that is in trouble: they may be so
-// many percent of the recent requests, and a few always. Requests only count; the sums are made when
-// a retry asks.
+// many percent of the recent requests, and a few always. Requests only count, and only while that may matter to a window:
+// two of them after somebody has asked. The sums are made when a retry asks.
 type budget struct {
-	requests atomic.Int64 // ever
+	requests atomic.Int64
+	until    atomic.Int64 // so long they count, internal/clock
 
 	percent int64
 	floor   int64 // retries allowed in two windows whatever the requests
@@ -29,11 +30,26 @@ func newBudget(r Retry, clock func() int64) *budget {
 	if r.Budget < 0 || r.Attempts == 1 {
 		return nil
 	}
-	return &budget{
+	b := &budget{
 		percent: int64(r.Budget),
 		floor:   int64(r.MinPerSecond) * int64(2*budgetWindow/time.Second),
-		clock:   clock, started: clock(),
+		clock:   clock,
 	}
+	b.begin(clock())
+	return b
+}
+
+// count counts a request that came at t. It may be called on nil.
+func (b *budget) count(t int64) {
+	if b != nil && t < b.until.Load() {
+		b.requests.Add(1)
+	}
+}
+
+// begin begins a window. mu is held.
+func (b *budget) begin(now int64) {
+	b.started = now
+	b.until.Store(now + int64(2*budgetWindow))
 }
 
 // take reports whether a retry is allowed now, and counts it. It may be called on nil: no limit.
@@ -69,7 +85,7 @@ func (b *budget) roll(now, total int64) {
 		b.base = [2]int64{total, total}
 		b.retries = [2]int64{}
 	}
-	b.started = now
+	b.begin(now)
 }
 
 // remaining is left for a status page; -1: no limit.

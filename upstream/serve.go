@@ -18,9 +18,7 @@ func (p *Pool) ServeExchange(x *weir.Exchange) error {
 			return f
 		}
 	}
-	if p.budget != nil {
-		p.budget.requests.Add(1)
-	}
+	p.budget.count(x.Timing.Start)
 	var key uint64
 	if p.keys.used {
 		key = p.keys.of(x)
