@@ -40,19 +40,22 @@ type Exchange struct {
 
 	// Scratch is memory for putting bytes together; what stands in it is not kept from one call to the next.
 	Scratch []byte
+	// Spare is memory that a transport leaves for the next exchange in this struct. It holds nothing of this one.
+	Spare any
 
 	stream Stream
 	enders []Ender
 	free   []byte // see Copy
 }
 
-const copySize = 4 << 10
+// copySize is a size of which the allocator takes eight at a time, and of 4 KiB only two.
+const copySize = 3 << 10
 
 // Copy returns p as a string that lasts, as the strings of a head do. Several, of this exchange and of later ones, share
-// a piece of memory, so that there are fewer of those to make and to collect; one that is kept keeps 4 KiB at most.
+// a piece of memory, so that there are fewer of those to make and to collect; one that is kept keeps copySize bytes at most.
 func (x *Exchange) Copy(p []byte) string {
 	n := len(p)
-	if n > copySize/4 || n == 0 {
+	if n > copySize/3 || n == 0 {
 		return string(p)
 	}
 	if len(x.free) < n {

@@ -2,7 +2,6 @@ package h1
 
 import (
 	"io"
-	"sync"
 	"time"
 
 	"weir"
@@ -10,8 +9,8 @@ import (
 	"weir/internal/poll"
 )
 
-// An answer is the body of a server's answer, read from its connection. It is pooled: it lives until
-// the exchange has ended, so that a late Close finds nobody else's connection.
+// An answer is the body of a server's answer, read from its connection. It lives until the exchange has ended, so that a
+// late Close finds nobody else's connection; then the next exchange gets it.
 type answer struct {
 	u       *upConn // nil: finished, the connection has been given back
 	x       *weir.Exchange
@@ -25,11 +24,18 @@ type answer struct {
 	err     error   // what further reads return
 }
 
-var answers = sync.Pool{New: func() any { return new(answer) }}
+// newAnswer returns memory for an answer to x.
+func newAnswer(x *weir.Exchange) *answer {
+	if a, ok := x.Spare.(*answer); ok {
+		x.Spare = nil
+		return a
+	}
+	return new(answer)
+}
 
 // answer makes the body that fr announces, and finishes at once where there is none.
 func (u *upConn) answer(x *weir.Exchange, fr *framing) {
-	a := answers.Get().(*answer)
+	a := newAnswer(x)
 	*a = answer{u: u, x: x, length: fr.Length, left: fr.Length, chunked: fr.Chunked, reuse: !fr.Close, at: x.Timing.FirstByte}
 	x.AtEnd(a)
 	switch {
@@ -53,10 +59,10 @@ func (u *upConn) answer(x *weir.Exchange, fr *framing) {
 }
 
 // EndExchange implements weir.Ender.
-func (a *answer) EndExchange(*weir.Exchange) {
+func (a *answer) EndExchange(x *weir.Exchange) {
 	a.finish(false)
 	a.x = nil
-	answers.Put(a)
+	x.Spare = a
 }
 
 // finish gives the connection back; whole: the answer has been read to its end.
