@@ -43,8 +43,8 @@ type Conn interface {
 	Idle(t Task) bool
 
 	// SetReadDeadline makes waits for reading end with ErrTimeout at t, a value of clock.Now; 0: never.
-	// Deadlines are coarse: they may be late by up to twice Tick, and those that are many
-	// seconds ahead by up to a quarter of a second.
+	// Deadlines are coarse: they may be late by up to twice Tick, and those that are more than
+	// a second ahead by up to 1/32 of that, a quarter of a second at most.
 	SetReadDeadline(t int64)
 	// SetWriteDeadline is the same for writing. It is for the one who writes: a write that waits already does not
 	// notice it.

@@ -238,23 +238,19 @@ func (s *sock) SetWriteDeadline(t int64) {
 	}
 }
 
-// later returns what deadline to set where have stands and t is asked for: of one that is not soon up to its slack after
-// it, so that the next ones asked for, most of which are a little later, need not be set at all.
+// later returns what deadline to set where have stands and t is asked for: of one that is not soon up to a quarter of a
+// second after it, so that the next ones asked for, most of which are a little later, need not be set at all.
 func (s *sock) later(have, t int64) (int64, bool) {
-	left := t - s.p.now.Load()
-	switch {
-	case t == have:
-		return 0, false
-	case left <= int64(time.Second): // never, past, or soon
-		return t, true
-	case t < have && have <= t+slack(left):
+	if t == have {
 		return 0, false
 	}
-	return t + slack(left), true
+	left := t - s.p.now.Load()
+	if left <= int64(time.Second) { // never, past, or soon
+		return t, true
+	}
+	latest := t + min(max(left>>6, int64(Tick)), int64(mostSlack))
+	return latest, have < t || have > latest
 }
-
-// slack is how late a deadline that is left away may be set.
-func slack(left int64) int64 { return min(max(left/256, int64(Tick)), int64(mostSlack)) }
 
 // waitRoom waits for room to write after the kernel has told that there is none.
 func (s *sock) waitRoom() error {
