@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"weir/cert"
 	"weir/config"
@@ -21,12 +22,15 @@ type certs struct {
 	tickets *cert.Tickets
 	folder  string // of the state
 
+	log *slog.Logger
+
 	mu        sync.Mutex // protects authority
 	authority *cert.Authority
+	manager   atomic.Pointer[cert.Manager] // nil: no site wants its certificate from a public authority
 }
 
 func newCerts(folder string, log *slog.Logger) *certs {
-	return &certs{watcher: cert.NewWatcher(0, log), tickets: cert.NewTickets(0), folder: folder}
+	return &certs{watcher: cert.NewWatcher(0, log), tickets: cert.NewTickets(0), folder: folder, log: log}
 }
 
 // internal returns the authority of weir's own, made at its first use.
@@ -46,12 +50,18 @@ func (c *certs) internal() (*cert.Authority, error) {
 
 // A sealing is how the encrypted connections for one site are made.
 type sealing struct {
-	names    []string // of certificates; empty: for clients that ask for no name that another site has
-	fallback bool     // the site is for any host
-	source   cert.Source
+	parts    []part
+	fallback bool         // the site is for any host
 	policy   *cert.Policy // nil: that of the listener
 	port     func() int   // of the listener that the site is encrypted on
 	public   bool         // clients need not be told to trust its certificate
+}
+
+// A part is some names of a site and where their certificates come from. Without names it is for clients that ask for
+// no name that another site has.
+type part struct {
+	names  []string
+	source cert.Source
 }
 
 // secureOn are the listeners on which a site is served encrypted.
@@ -86,22 +96,15 @@ func (b *builder) seal(v *siteVersion) error {
 		return nil
 	}
 	s := &sealing{port: b.portOf(listeners[0])}
-	for _, h := range v.Hosts {
-		if h == "*" {
-			s.fallback = true
-		} else {
-			s.names = append(s.names, h)
-		}
-	}
 	t := tlsOf(v.Site)
-	var err error
-	if s.source, err = b.source(&t, s); err != nil {
+	err := b.parts(v, &t, s)
+	if err == nil {
+		s.policy, err = b.sitePolicy(&t, listeners[0].TLS)
+	}
+	if err != nil {
 		return &placedError{b.posOf(v, &t), fmt.Errorf("site %q: tls: %w", v.Name, err)}
 	}
-	if s.policy, err = b.sitePolicy(&t, listeners[0].TLS); err != nil {
-		return &placedError{b.posOf(v, &t), fmt.Errorf("site %q: tls: %w", v.Name, err)}
-	}
-	if s.source != nil {
+	if len(s.parts) > 0 {
 		v.sealing = s
 	}
 	return nil
@@ -117,25 +120,56 @@ func (b *builder) posOf(v *siteVersion, t *config.SiteTLS) config.Pos {
 	return v.Pos
 }
 
-// source returns what gives the site's certificates; nil: nothing does.
-func (b *builder) source(t *config.SiteTLS, s *sealing) (cert.Source, error) {
+// parts settles where the certificates of the site's names come from.
+func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
+	var names []string
+	for _, h := range v.Hosts {
+		if h == "*" {
+			s.fallback = true
+		} else {
+			names = append(names, h)
+		}
+	}
 	switch {
 	case t.From == config.FromFiles:
 		s.public = true
-		return b.files(t.Pair)
-	case b.engine.dry:
+		return s.add(names, func(...string) (cert.Source, error) { return b.files(t.Pair) })
+	case t.From == config.FromInternal && len(names) == 0:
+		return s.add(nil, func(...string) (cert.Source, error) { return b.internal("localhost") })
+	case t.From == config.FromInternal:
+		return s.add(names, b.internal)
+	}
+	public, own := b.sort(names) // nobody certifies any name at all
+	s.public = len(own) == 0
+	if len(own) > 0 {
+		if err := s.add(own, b.internal); err != nil {
+			return err
+		}
+	}
+	if len(public) == 0 {
+		return nil
+	}
+	return s.add(public, b.acme)
+}
+
+func (s *sealing) add(names []string, make func(...string) (cert.Source, error)) error {
+	source, err := make(names...)
+	if err == nil {
+		s.parts = append(s.parts, part{names, source})
+	}
+	return err
+}
+
+// internal returns the source of names that weir's own authority signs.
+func (b *builder) internal(names ...string) (cert.Source, error) {
+	if b.engine.dry {
 		return unasked{}, nil
-	case len(s.names) == 0 && t.From != config.FromInternal:
-		return nil, nil // nobody certifies any name at all
 	}
 	a, err := b.engine.certs.internal()
 	if err != nil {
 		return nil, err
 	}
-	if len(s.names) == 0 {
-		return a.For("localhost")
-	}
-	return a.For(s.names...)
+	return a.For(names...)
 }
 
 // An unasked source stands where nothing is served.
@@ -287,13 +321,13 @@ func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
 		if v.sealing == nil || !isOn(v.On, l.Name) {
 			continue
 		}
-		s := v.sealing
-		e := cert.Entry{Names: s.names, Source: s.source, Policy: s.policy}
-		if s.fallback && own.Source == nil {
-			own.Source, own.Policy = s.source, s.policy
-		}
-		if len(s.names) > 0 {
-			list = append(list, e)
+		for _, p := range v.sealing.parts {
+			if v.sealing.fallback && own.Source == nil {
+				own.Source, own.Policy = p.source, v.sealing.policy
+			}
+			if len(p.names) > 0 {
+				list = append(list, cert.Entry{Names: p.names, Source: p.source, Policy: v.sealing.policy})
+			}
 		}
 	}
 	if own.Source != nil {

@@ -100,16 +100,21 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 	}
 	e.secret = secretOf(c.StateDir, e.o.Log)
 	e.certs = newCerts(c.StateDir, e.o.Log)
+	var first *generation
 	e.server = server.New(server.Config{
 		Group: e.o.Group, Log: e.o.Log, Inherited: e.o.Inherited,
 		Bound: func() error {
-			if e.o.Bound == nil {
-				return nil
+			if e.o.Bound != nil {
+				if err := e.o.Bound(c); err != nil {
+					return err
+				}
 			}
-			return e.o.Bound(c)
+			e.certs.manage(first) // what is kept of certificates is at hand before anybody asks
+			return nil
 		},
 	})
 	g, found := e.build(c, nil)
+	first = g
 	diags = append(diags, found...)
 	if len(g.snapshot.Listeners) == 0 {
 		g.discard()
@@ -200,6 +205,9 @@ func (e *Engine) swap(g *generation) error {
 	e.current.Store(g)
 	g.start()
 	if prev != nil {
+		e.certs.manage(g)
+	}
+	if prev != nil {
 		prev.retire()
 	}
 	e.metrics.Retain(g.routes)
@@ -234,7 +242,7 @@ func (e *Engine) Close() error {
 		g.retire()
 	}
 	if e.certs != nil {
-		e.certs.watcher.Close()
+		e.certs.close()
 	}
 	e.logs.Close()
 	return err

@@ -24,7 +24,8 @@ type generation struct {
 	routes   []*weir.Route
 	logs     []observe.LogConfig
 
-	releases []func() // of certificates' files
+	releases  []func() // of certificates' files
+	acmeNames []string // whose certificates come from public authorities
 
 	failedExpects int
 }
@@ -98,8 +99,12 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 		}
 		b.makeRouter(listeners)
 	}
+	b.checkACME()
 	b.g.snapshot.Listeners = b.sealListeners(listeners)
 	b.g.snapshot.Router = b.front(trusted)
+	if len(b.g.acmeNames) > 0 {
+		b.g.snapshot.Router = &challenges{b.g.snapshot.Router, e.certs}
+	}
 	return b.g, b.diags
 }
 

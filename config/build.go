@@ -26,6 +26,7 @@ func (l *loader) build(name string) {
 	l.each("listener", l.listener)
 	l.each("upstream", l.upstream)
 	l.each("admin", l.admin)
+	l.each("acme", l.acme)
 	l.each("site", l.site)
 	l.globals()
 	l.nobody(name)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 )
@@ -172,4 +173,54 @@ func (l *loader) upstreamTLS(n *node) *UpstreamTLS {
 		}
 	}
 	return t
+}
+
+func (l *loader) acme(n *node) broken {
+	a := &ACME{
+		Pos: posOf(n.head), Email: get[string](n, "email"), CAs: get[[]string](n, "ca"), Profile: get[string](n, "profile"),
+		Challenge: get[string](n, "challenge"), Resolvers: get[[]string](n, "resolvers"), HTTPPort: get[int](n, "http_port"),
+	}
+	if n.has("ca_roots") {
+		a.Roots, _ = l.file(n, n.schema.attr("ca_roots"), get[string](n, "ca_roots"), n.at("ca_roots"))
+	}
+	if c := n.child("eab"); c != nil {
+		a.EABID, a.EABKey = get[string](c, "id"), get[string](c, "key")
+	}
+	if c := n.child("dns"); c != nil {
+		a.DNS = l.acmeDNS(c)
+	}
+	l.config.ACME = a
+	return func(Broken) { l.config.ACME, l.config.BrokenACME = nil, true }
+}
+
+// dnsAttrs are those of each way to set records, the first of them required.
+func dnsAttrs() map[string][]string {
+	return map[string][]string{
+		"rfc2136":  {"server", "zone", "key_name", "key", "algorithm"},
+		"acme-dns": {"server", "username", "password", "subdomain"},
+		"exec":     {"program", "args"},
+	}
+}
+
+func (l *loader) acmeDNS(c *node) *ACMEDNS {
+	allowed, known := dnsAttrs()[c.label]
+	if !known {
+		kinds := []string{"rfc2136", "acme-dns", "exec"}
+		l.report(c.head, in(c, quote(c.label)+" is no way to set records that weir knows"), "allowed: "+strings.Join(kinds, ", "), didYouMean(c.label, kinds))
+		return nil
+	}
+	for _, a := range c.schema.attrs {
+		if c.has(a.name) && a.name != "name" && !slices.Contains(allowed, a.name) {
+			l.report(c.at(a.name), in(c, a.name+" is not for "+quote(c.label)), "allowed: "+strings.Join(allowed, ", ")+", name", "")
+		}
+	}
+	if !c.tried[allowed[0]] {
+		l.report(c.head, in(c, allowed[0]+" is missing"), plain(c.schema.attr(allowed[0]).doc), "")
+	}
+	return &ACMEDNS{
+		Pos: posOf(c.head), Kind: c.label, Server: get[string](c, "server"), Zone: get[string](c, "zone"),
+		KeyName: get[string](c, "key_name"), Key: get[string](c, "key"), Algorithm: get[string](c, "algorithm"),
+		Username: get[string](c, "username"), Password: get[string](c, "password"), Subdomain: get[string](c, "subdomain"),
+		Program: get[string](c, "program"), Args: get[[]string](c, "args"), Name: get[string](c, "name"),
+	}
 }

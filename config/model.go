@@ -35,10 +35,12 @@ type Config struct {
 	Sites     []*Site     // all, also those that are Broken
 	Logs      []*Log      // access logs and the event log
 	Admin     *Admin      // nil: no admin block is written
+	ACME      *ACME       // nil: no acme block is written, or it is broken
 
 	Files           []string // every file that was read, the main one first; for watching
 	Folders         []string // folders in which include looks for files; for watching
 	BrokenFiles     []string // files that cannot be read or parsed as a whole: what was in them before, and is not in here, may be there still
+	BrokenACME      bool     // the acme block has errors: no certificates are to be got
 	BrokenListeners []Broken
 	BrokenUpstreams []Broken
 

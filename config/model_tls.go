@@ -42,3 +42,35 @@ type UpstreamTLS struct {
 	Insecure   bool    // certificates are not checked
 	Pair       KeyPair // shown to servers; zero: none
 }
+
+// An ACME is how certificates are got from public authorities. The zero value means the defaults.
+type ACME struct {
+	Pos       Pos
+	Email     string
+	CAs       []string // names of known ones and URLs of directories
+	Roots     string   // a file, made absolute; "": those of the system
+	Profile   string
+	Challenge string // "auto", "http-01", "tls-alpn-01", "dns-01"; "": "auto"
+	Resolvers []string
+	HTTPPort  int // 0: 80
+	EABID     string
+	EABKey    string `json:"-"`
+	DNS       *ACMEDNS
+}
+
+// An ACMEDNS is how DNS records are set.
+type ACMEDNS struct {
+	Pos       Pos
+	Kind      string // "rfc2136", "acme-dns", "exec"
+	Server    string
+	Zone      string
+	KeyName   string
+	Key       string `json:"-"`
+	Algorithm string
+	Username  string
+	Password  string `json:"-"`
+	Subdomain string
+	Program   string
+	Args      []string
+	Name      string
+}

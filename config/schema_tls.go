@@ -97,3 +97,51 @@ func clientPairAttrs() []attr {
 		{name: "key", kind: text, defDoc: "in the file of the certificate", doc: "A file with its private key (PEM)."},
 	}
 }
+
+func acmeBlock() *block {
+	return &block{
+		name: "acme",
+		doc:  "How certificates are got from public authorities, for sites whose tls is \"auto\". Without this block Let's Encrypt is asked.",
+		example: `acme {
+  email = "ops@example.com"
+  dns "rfc2136" {
+    server = "127.0.0.1:53"
+  }
+}`,
+		attrs: []attr{
+			{name: "email", kind: text, defDoc: "none", doc: "The address that authorities write to."},
+			{name: "ca", kind: texts, defDoc: `["letsencrypt"], with email also "zerossl"`, example: `["letsencrypt", "https://ca.internal/acme/directory"]`, doc: `The authorities, asked in this order until one gives a certificate: "letsencrypt", "letsencrypt-staging", "zerossl", "google", or the URL of a directory.`},
+			{name: "ca_roots", kind: text, defDoc: "those of the system", doc: "A file of the authorities (PEM) that vouch for the directories that are named by URL."},
+			{name: "profile", kind: text, defDoc: "the authority's", doc: "The profile of the certificates, where authorities offer several."},
+			{name: "challenge", kind: text, def: "auto", oneOf: []string{"auto", "http-01", "tls-alpn-01", "dns-01"}, doc: "How it is shown that a name leads here."},
+			{name: "resolvers", kind: texts, defDoc: "those of the system", example: `["192.0.2.53:53"]`, doc: "The DNS servers by which names are checked and records waited for."},
+			{name: "http_port", kind: whole, min: 1, max: 65535, def: "80", doc: "The port on which authorities look for answers; another one than 80 is for private authorities."},
+		},
+		blocks: []*block{
+			{
+				name: "eab", doc: "The account at the authority that weir's is bound to (external account binding).",
+				attrs: []attr{
+					{name: "id", kind: text, required: true, example: `"kid-1"`, doc: "Its id."},
+					{name: "key", kind: text, required: true, example: `env("EAB_KEY")`, doc: "Its key, in base64url."},
+				},
+			},
+			{
+				name: "dns", label: `how records are set, for dns-01: "rfc2136", "acme-dns" or "exec"`,
+				doc: "Sets the DNS records that show whose a name is. Certificates with wildcards need it.",
+				attrs: []attr{
+					{name: "server", kind: text, doc: `Of rfc2136 the primary server, "192.0.2.53:53"; of acme-dns the URL of its API.`},
+					{name: "zone", kind: text, defDoc: "the one that the name is in", doc: "Of rfc2136: the zone that is changed."},
+					{name: "key_name", kind: text, defDoc: "updates are not signed", doc: "Of rfc2136: the name of the TSIG key."},
+					{name: "key", kind: text, doc: "Of rfc2136: the TSIG key, in base64."},
+					{name: "algorithm", kind: text, def: "hmac-sha256", oneOf: []string{"hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}, doc: "Of rfc2136: the algorithm of the TSIG key."},
+					{name: "username", kind: text, doc: "Of acme-dns."},
+					{name: "password", kind: text, doc: "Of acme-dns."},
+					{name: "subdomain", kind: text, doc: "Of acme-dns."},
+					{name: "program", kind: text, doc: `Of exec: the whole path of a program that is run with "set" or "delete", the record's name and its text.`},
+					{name: "args", kind: texts, doc: "Of exec: what comes before these."},
+					{name: "name", kind: text, defDoc: "_acme-challenge of the name", doc: "The name whose record is set instead, where a CNAME record leads there."},
+				},
+			},
+		},
+	}
+}

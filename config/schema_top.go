@@ -39,7 +39,7 @@ site "shop.example.com" {
 			siteBlock(),
 			adminBlock(),
 			logBlock(),
-			laterBlock("acme", "How certificates are obtained."),
+			acmeBlock(),
 			laterBlock("egress", "The addresses and proxies that connections to servers leave by."),
 			laterBlock("cache", "A store of answers."),
 			laterBlock("geo", "Where addresses are on the map."),

@@ -1,0 +1,199 @@
+package assemble
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"weir"
+	"weir/cert"
+	"weir/config"
+)
+
+// sort tells names that public authorities certify from those that only weir's own can. One that the configuration
+// names may certify anything.
+func (b *builder) sort(names []string) (public, own []string) {
+	anything := b.config.ACME != nil && slices.ContainsFunc(b.config.ACME.CAs, isURL)
+	for _, n := range names {
+		if anything || isPublic(n) {
+			public = append(public, n)
+		} else {
+			own = append(own, n)
+		}
+	}
+	return public, own
+}
+
+func isURL(ca string) bool { return strings.Contains(ca, "://") }
+
+// privateEnds are the ends of names that are nobody's in the public DNS (RFC 2606, 6761, 6762, 8375 and ICANN's).
+var privateEnds = []string{"localhost", "local", "internal", "test", "example", "invalid", "home.arpa", "lan", "home", "corp", "mail", "intranet", "private", "localdomain"}
+
+func isPublic(name string) bool {
+	name = strings.TrimSuffix(strings.ToLower(strings.TrimPrefix(name, "*.")), ".")
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return a.IsGlobalUnicast() && !a.IsPrivate()
+	}
+	return strings.Contains(name, ".") && !slices.ContainsFunc(privateEnds, func(end string) bool {
+		return strings.HasSuffix(name, "."+end)
+	})
+}
+
+// acme returns the source of names that public authorities certify.
+func (b *builder) acme(names ...string) (cert.Source, error) {
+	if b.engine.dry {
+		return unasked{}, nil
+	}
+	m, err := b.engine.certs.acme(b)
+	if err != nil {
+		return nil, err
+	}
+	b.g.acmeNames = append(b.g.acmeNames, names...)
+	return m.For(names...)
+}
+
+// acme returns the manager of certificates, made at its first use.
+func (c *certs) acme(b *builder) (*cert.Manager, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.manager.Load(); m != nil {
+		return m, nil
+	}
+	cfg, err := acmeConfig(b.config)
+	if err != nil {
+		return nil, err
+	}
+	m, err := cert.NewManager(filepath.Join(c.folder, "acme"), cfg, c.log)
+	if err == nil {
+		c.manager.Store(m)
+	}
+	return m, err
+}
+
+// manage has certificates be got as the generation wants them.
+func (c *certs) manage(g *generation) {
+	m := c.manager.Load()
+	if m == nil || g.config.BrokenACME {
+		return
+	}
+	cfg, err := acmeConfig(g.config)
+	if err == nil {
+		err = m.Configure(cfg)
+	}
+	if err == nil {
+		err = m.Manage(g.acmeNames)
+	}
+	if err != nil {
+		c.log.Error("certificates are not got as the configuration says", "error", err)
+	}
+}
+
+func (c *certs) close() {
+	if m := c.manager.Load(); m != nil {
+		m.Close()
+	}
+	c.watcher.Close()
+}
+
+// checkACME says what is wrong with how certificates are to be got.
+func (b *builder) checkACME() {
+	if b.config.ACME == nil {
+		return
+	}
+	if _, err := acmeConfig(b.config); err != nil {
+		b.complain(b.config.ACME.Pos, "acme: "+err.Error())
+	}
+}
+
+// acmeConfig makes of the configuration what the manager takes.
+func acmeConfig(c *config.Config) (cert.Config, error) {
+	cfg := cert.Config{NoHTTP: true, NoTLS: true}
+	a := c.ACME
+	if a == nil {
+		a = &config.ACME{}
+	}
+	cfg.Email, cfg.Resolvers, cfg.HTTPPort = a.Email, a.Resolvers, a.HTTPPort
+	if a.Challenge != "" {
+		cfg.Challenge, _ = cert.ParseChallenge(a.Challenge)
+	}
+	for _, l := range c.Listeners {
+		if l.TLS == nil {
+			cfg.NoHTTP = false
+		} else {
+			cfg.NoTLS = false
+		}
+	}
+	for _, name := range a.CAs {
+		ca, err := authority(a, name)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.CAs = append(cfg.CAs, ca)
+	}
+	if a.DNS != nil {
+		cfg.DNS, cfg.DNSName = dnsProvider(a.DNS), a.DNS.Name
+		if p, ok := cfg.DNS.(interface{ Check() error }); ok {
+			if err := p.Check(); err != nil {
+				return cfg, err
+			}
+		}
+	}
+	return cfg, cfg.Check()
+}
+
+// authority returns the public authority of that name or URL.
+func authority(a *config.ACME, name string) (cert.CA, error) {
+	ca, known := cert.KnownCA(name)
+	if !known {
+		ca = cert.CA{Name: name, Directory: name}
+		if a.Roots != "" {
+			roots, err := cert.Pool(a.Roots)
+			if err != nil {
+				return ca, err
+			}
+			ca.Roots = roots
+		}
+	}
+	ca.Profile = a.Profile
+	if a.EABID != "" {
+		ca.EAB = &cert.EAB{ID: a.EABID, Key: a.EABKey}
+	}
+	return ca, ca.Check()
+}
+
+func dnsProvider(d *config.ACMEDNS) cert.Provider {
+	switch d.Kind {
+	case "acme-dns":
+		return cert.ACMEDNS{Server: d.Server, Username: d.Username, Password: d.Password, Subdomain: d.Subdomain}
+	case "exec":
+		return cert.Exec{Program: d.Program, Args: d.Args}
+	}
+	return cert.RFC2136{Server: d.Server, Zone: d.Zone, KeyName: d.KeyName, Algorithm: d.Algorithm, Secret: d.Key}
+}
+
+// challenges answers authorities that look at a name by HTTP, before anything else is done with a request. Nobody else
+// asks for what is below that path.
+type challenges struct {
+	next  weir.Handler
+	certs *certs
+}
+
+const challengePath = "/.well-known/acme-challenge/"
+
+// ServeExchange implements weir.Handler.
+func (c *challenges) ServeExchange(x *weir.Exchange) error {
+	r := &x.Request
+	if r.Scheme == "http" && strings.HasPrefix(r.Path, challengePath) && r.Method == "GET" {
+		if m := c.certs.manager.Load(); m != nil {
+			if body, ok := m.Challenge(r.Host(), r.Path); ok {
+				x.Response.Discard()
+				x.Response.Status = 200
+				x.Response.Header.Add("Content-Type", "application/octet-stream")
+				x.Response.Body = weir.NewBody(body)
+				return nil
+			}
+		}
+	}
+	return c.next.ServeExchange(x)
+}
