@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -62,6 +63,19 @@ type sealing struct {
 type part struct {
 	names  []string
 	source cert.Source
+}
+
+// covers reports whether a client that asked for name in its handshake was asked what this site asks.
+func (s *sealing) covers(name string) bool {
+	_, parent, _ := strings.Cut(name, ".")
+	for _, p := range s.parts {
+		for _, n := range p.names {
+			if strings.EqualFold(n, name) || strings.EqualFold(n, "*."+parent) {
+				return true
+			}
+		}
+	}
+	return s.fallback
 }
 
 // secureOn are the listeners on which a site is served encrypted.

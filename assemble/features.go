@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/cert"
 	"weir/config"
 	"weir/feature/access"
 	"weir/feature/errors"
@@ -52,6 +53,9 @@ func makeHTTPS(v *siteVersion) weir.Middleware {
 		cfg.HSTS = *t.HSTS
 	case t.From != config.FromInternal && v.sealing.public:
 		cfg.HSTS = 365 * 24 * time.Hour
+	}
+	if v.sealing.policy != nil && v.sealing.policy.Verify != cert.Off {
+		cfg.Covers = v.sealing.covers
 	}
 	return https.New(cfg)
 }

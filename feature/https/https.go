@@ -16,34 +16,41 @@ type Config struct {
 	Port func() int
 	// HSTS is how long browsers shall come by https alone; 0: nothing is said of it.
 	HSTS time.Duration
+	// Covers, if not nil, tells of a name that a client asked for in its handshake ("": none) whether the connection
+	// was agreed on as this site wants it. Requests on others, and unencrypted ones, are answered with 421.
+	Covers func(name string) bool
 }
 
 // New returns the middleware, for weir.PhaseObserve, or nil where there is nothing to do.
 func New(cfg Config) weir.Middleware {
-	if cfg.Port == nil && cfg.HSTS <= 0 {
+	if cfg.Port == nil && cfg.HSTS <= 0 && cfg.Covers == nil {
 		return nil
 	}
 	age := ""
 	if cfg.HSTS > 0 {
 		age = "max-age=" + strconv.FormatInt(int64(cfg.HSTS/time.Second), 10)
 	}
-	return func(next weir.Handler) weir.Handler { return &https{next, cfg.Port, age} }
+	return func(next weir.Handler) weir.Handler { return &https{next, cfg.Port, age, cfg.Covers} }
 }
 
 type https struct {
-	next weir.Handler
-	port func() int
-	age  string // the field's value; "": it is not sent
+	next   weir.Handler
+	port   func() int
+	age    string // the field's value; "": it is not sent
+	covers func(string) bool
 }
 
 // ServeExchange implements weir.Handler. Browsers ignore the field where it comes unencrypted, and it must not be
 // sent there (RFC 6797, section 7.2).
 func (h *https) ServeExchange(x *weir.Exchange) error {
-	if x.Request.Scheme != "https" {
-		if h.port == nil {
-			return h.next.ServeExchange(x)
-		}
+	if x.Request.Scheme != "https" && h.port != nil {
 		return h.redirect(x)
+	}
+	if h.covers != nil && (x.Conn.TLS == nil || !h.covers(x.Conn.TLS.ServerName)) {
+		return weir.Refuse(weir.CauseMisdirected, "https")
+	}
+	if x.Request.Scheme != "https" {
+		return h.next.ServeExchange(x)
 	}
 	err := h.next.ServeExchange(x)
 	if err == nil && h.age != "" && x.Response.Status >= 200 {

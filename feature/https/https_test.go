@@ -1,6 +1,7 @@
 package https
 
 import (
+	"crypto/tls"
 	"testing"
 	"time"
 
@@ -39,6 +40,23 @@ func TestHTTPS(t *testing.T) {
 				t.Errorf("%d %q %q, want %d %q %q", x.Response.Status, location, hsts, c.status, c.location, c.hsts)
 			}
 		})
+	}
+	only := New(Config{Covers: func(name string) bool { return name == "a.example" }})(ok)
+	for name, want := range map[string]weir.Cause{"a.example": weir.CauseNone, "b.example": weir.CauseMisdirected, "": weir.CauseMisdirected} {
+		x := weir.Exchange{Conn: &weir.Conn{TLS: &tls.ConnectionState{ServerName: name}}}
+		x.Request = weir.Request{Method: "GET", Scheme: "https", Authority: "a.example", Path: "/", RawPath: "/"}
+		got := weir.CauseNone
+		if err := only.ServeExchange(&x); err != nil {
+			got = weir.AsFault(err).Cause
+		}
+		if got != want {
+			t.Errorf("agreed on for %q: %v, want %v", name, got, want)
+		}
+	}
+	plain := weir.Exchange{Conn: &weir.Conn{}}
+	plain.Request = weir.Request{Method: "GET", Scheme: "http", Authority: "a.example", Path: "/", RawPath: "/"}
+	if err := only.ServeExchange(&plain); weir.AsFault(err).Cause != weir.CauseMisdirected {
+		t.Errorf("unencrypted: %v", err)
 	}
 	if New(Config{}) != nil {
 		t.Error("a middleware that does nothing")
