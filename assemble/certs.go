@@ -65,8 +65,8 @@ type part struct {
 	source cert.Source
 }
 
-// covers reports whether a client that asked for name in its handshake was asked what this site asks.
-func (s *sealing) covers(name string) bool {
+// has reports whether a certificate of the site's is for that name itself.
+func (s *sealing) has(name string) bool {
 	_, parent, _ := strings.Cut(name, ".")
 	for _, p := range s.parts {
 		for _, n := range p.names {
@@ -75,7 +75,18 @@ func (s *sealing) covers(name string) bool {
 			}
 		}
 	}
-	return s.fallback
+	return false
+}
+
+// covers tells whether a client that asked for a name in its handshake was asked what site v asks. A site for any host
+// covers the names that no other site has.
+func (g *generation) covers(v *siteVersion) func(name string) bool {
+	return func(name string) bool {
+		if v.sealing.has(name) || !v.sealing.fallback {
+			return v.sealing.has(name)
+		}
+		return !slices.ContainsFunc(g.sites, func(o *siteVersion) bool { return o.sealing != nil && o.sealing.has(name) })
+	}
 }
 
 // secureOn are the listeners on which a site is served encrypted.

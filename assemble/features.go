@@ -38,8 +38,8 @@ func features() []feature {
 	}
 }
 
-// makeHTTPS is for sites that are served encrypted. It stands before all others.
-func makeHTTPS(v *siteVersion) weir.Middleware {
+// https is for sites that are served encrypted. It stands before all others.
+func (b *builder) https(v *siteVersion) weir.Middleware {
 	if v.sealing == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func makeHTTPS(v *siteVersion) weir.Middleware {
 		cfg.HSTS = 365 * 24 * time.Hour
 	}
 	if v.sealing.policy != nil && v.sealing.policy.Verify != cert.Off {
-		cfg.Covers = v.sealing.covers
+		cfg.Covers = b.g.covers(v)
 	}
 	return https.New(cfg)
 }

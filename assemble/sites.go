@@ -47,7 +47,7 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 		s.Routes = append(s.Routes, spec(r, target))
 	}
 	var err error
-	if s.Missing, err = makeMissing(v); err != nil {
+	if s.Missing, err = b.missing(v); err != nil {
 		errs = append(errs, fmt.Errorf("site %q: %w", v.Name, err))
 	}
 	return s, errs
@@ -57,14 +57,14 @@ func wrongRoute(v *siteVersion, r *config.Route, err error) error {
 	return fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)
 }
 
-// makeMissing makes what answers requests that the site has no route for: nil where the plain answer will do.
-func makeMissing(v *siteVersion) (weir.Handler, error) {
+// missing makes what answers requests that the site has no route for: nil where the plain answer will do.
+func (b *builder) missing(v *siteVersion) (weir.Handler, error) {
 	pages, err := makeErrors(&v.Settings)
 	if err != nil {
 		return nil, err
 	}
 	var all []weir.Middleware
-	if encrypt := makeHTTPS(v); encrypt != nil {
+	if encrypt := b.https(v); encrypt != nil {
 		all = append(all, encrypt)
 	}
 	if pages == nil && all == nil {
@@ -162,7 +162,7 @@ func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Rou
 func (b *builder) chain(v *siteVersion, r *config.Route, end weir.Handler) (weir.Handler, []string, error) {
 	var steps []weir.Step
 	var names []string
-	if wrap := makeHTTPS(v); wrap != nil {
+	if wrap := b.https(v); wrap != nil {
 		steps = append(steps, weir.Step{Phase: weir.PhaseObserve, Name: "https", Wrap: wrap})
 		names = append(names, "https")
 	}
