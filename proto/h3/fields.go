@@ -117,7 +117,7 @@ func (s *section) read(k kind, d *sectionDecoder, text string, h *weir.Header) e
 			return err
 		}
 	}
-	if s.cookies > 1 {
+	if s.cookies > 1 && k == kindRequest {
 		joinCookies(h)
 	}
 	return nil

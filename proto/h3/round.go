@@ -200,8 +200,12 @@ func (r *round) awaitConnect() *weir.Fault {
 
 // receive reads heads until the final one.
 func (r *round) receive() *weir.Fault {
-	for {
-		if f := r.readHead(); f != nil {
+	for heads := 1; ; heads++ {
+		f := r.readHead()
+		if f == nil && heads > mostHeads {
+			f = r.malformed(errTooMany)
+		}
+		if f != nil {
 			r.x.Response.Reset()
 			return f
 		}
@@ -227,6 +231,9 @@ func (r *round) receive() *weir.Fault {
 		p.Reset()
 	}
 }
+
+// mostHeads is how many heads an answer may have: interim ones, and its own.
+const mostHeads = 100
 
 // readHead reads the next section of the answer.
 func (r *round) readHead() *weir.Fault {

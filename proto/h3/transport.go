@@ -212,7 +212,7 @@ func (t *Transport) place() (*upConn, *dialing) {
 	defer t.mu.Unlock()
 	var best *upConn
 	for _, u := range t.conns {
-		if best == nil || u.active < best.active {
+		if ended := u.q.Context().Err() != nil; !ended && (best == nil || u.active < best.active) {
 			best = u
 		}
 	}
