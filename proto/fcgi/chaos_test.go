@@ -21,7 +21,6 @@ func TestChaos(t *testing.T) {
 		}
 	})
 	w := s.world(t, TransportConfig{KeepAlive: 4, FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond, Spool: Spool{Memory: 100}})
-	w.seen = make(chan outcome, 1_000_000)
 	var all sync.WaitGroup
 	var whole, broken sync.Map
 	for i := range 12 {
