@@ -208,11 +208,13 @@ type gathered [gatherRecords * (recordSize + 512)]byte
 var gatherings = sync.Pool{New: func() any { return new(gathered) }}
 
 func (w *wire) Read(p []byte) (int, error) {
-	read := w.below.TryRead
+	var n int
+	var err error
 	if w.patient {
-		read = w.below.Read
+		n, err = w.below.Read(p)
+	} else {
+		n, err = w.below.TryRead(p)
 	}
-	n, err := read(p)
 	if err == nil {
 		return n, nil
 	}
