@@ -140,11 +140,6 @@ func appendFrame(dst []byte, length int, typ frameType, flags uint8, stream uint
 		byte(stream>>24), byte(stream>>16), byte(stream>>8), byte(stream))
 }
 
-// putFrame writes the header of a frame over the first headerSize bytes of p.
-func putFrame(p []byte, length int, typ frameType, flags uint8, stream uint32) {
-	appendFrame(p[:0:headerSize], length, typ, flags, stream)
-}
-
 // appendData appends a DATA frame; p is at most as long as the peer's frames may be.
 func appendData(dst []byte, stream uint32, end bool, p []byte) []byte {
 	return append(appendFrame(dst, len(p), frameData, endFlag(end), stream), p...)

@@ -197,20 +197,6 @@ func (p *peer) answer() (stream uint32, status, body string) {
 	return stream, fields[":status"], body
 }
 
-// alive makes sure that the connection still serves.
-func (p *peer) alive(stream uint32) {
-	p.t.Helper()
-	p.send(get(stream))
-	for {
-		if at, status, _ := p.answer(); at == stream {
-			if status != "200" {
-				p.t.Fatalf("answered with %s", status)
-			}
-			return
-		}
-	}
-}
-
 // block encodes fields, of which names and values come in turns.
 func block(fields ...string) []byte {
 	var b []byte
