@@ -2,6 +2,8 @@ package cert
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -338,5 +340,167 @@ func TestOnDemand(t *testing.T) {
 	}
 	if _, err := f.shake(p, "localhost"); err == nil {
 		t.Error("a name without a dot")
+	}
+}
+
+// A CA that revokes many certificates asks for their renewal (RFC 9773): weir follows without anybody's doing.
+func TestRenewalWhenTheCAWants(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	first := f.get(t, "a.weir.test")
+	eventually(t, "the attempt to end", func() bool { return !f.statusOf("a.weir.test").Renewal.IsZero() && f.idle() })
+	p.wants(first, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+	f.mu.Lock()
+	r := f.names["a.weir.test"]
+	past := time.Now().Add(-time.Minute)
+	r.current.Load().note.Renewal.RetryAfter = &past // as after six hours
+	r.due = past
+	f.mu.Unlock()
+	f.poke()
+	eventually(t, "another certificate", func() bool { return !f.get(t, "a.weir.test").Equal(first) })
+	b, err := readBundle(bundleFile(f.dir, "a.weir.test"))
+	if err != nil || b.note.Renewal == nil || b.note.Renewal.SelectedTime.Before(time.Now()) {
+		t.Errorf("%+v, %v", b, err)
+	}
+}
+
+func (m *Manager) idle() bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.working == 0
+}
+
+// What a CA wants is kept, and asked for again no more often than each hour.
+func TestRenewalInfoIsKept(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	f := newFront(t, p, t.TempDir(), p.usual(), "a.weir.test")
+	first := f.get(t, "a.weir.test")
+	eventually(t, "the attempt to end", f.idle)
+	start := time.Now().Add(20 * 24 * time.Hour).Truncate(time.Second).UTC()
+	p.wants(first, start, start.Add(time.Hour))
+	f.mu.Lock()
+	r := f.names["a.weir.test"]
+	f.mu.Unlock()
+	old := r.current.Load()
+	past := time.Now().Add(-time.Minute)
+	old.note.Renewal.RetryAfter = &past
+	now, changed := f.refresh(f.settings.Load(), r, old)
+	if changed == nil || !now.note.Renewal.SuggestedWindow.Start.Equal(start) || renewAt(now).Before(start) {
+		t.Errorf("%+v", now.note.Renewal)
+	}
+	if kept, err := readBundle(bundleFile(f.dir, "a.weir.test")); err != nil || !renewAt(kept).Equal(renewAt(now)) {
+		t.Errorf("%v", err)
+	}
+	if soon := now.note.Renewal.RetryAfter; soon == nil || time.Until(*soon) < askAgain-time.Minute {
+		t.Errorf("asked again at %v", soon)
+	}
+	if same, changed := f.refresh(f.settings.Load(), r, now); changed != nil || same != now {
+		t.Error("asked again at once")
+	}
+}
+
+// After a failure the staging twin has to give a certificate before the CA is asked.
+func TestStagingFirst(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	twin := newPebble(t, pebbleOptions{twin: p})
+	c := p.usual()
+	c.CAs = []CA{{Name: "pebble", Directory: p.directory, Roots: both(p, twin), Staging: twin.directory}}
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	f.get(t, "a.weir.test")
+	if strings.Contains(twin.said(), "Issued certificate") {
+		t.Error("the twin was asked before anything had failed")
+	}
+	a := &attempt{m: f.Manager, s: f.settings.Load(), name: "b.weir.test", failed: 1}
+	if _, err := a.run(t.Context()); err != nil || !strings.Contains(twin.said(), "Issued certificate") {
+		t.Errorf("%v, or without the twin", err)
+	}
+	twin.stop()
+	before := strings.Count(p.said(), "Issued certificate")
+	a = &attempt{m: f.Manager, s: f.settings.Load(), name: "c.weir.test", failed: 1}
+	if _, err := a.run(t.Context()); err == nil || strings.Count(p.said(), "Issued certificate") != before {
+		t.Errorf("%v, and the CA was asked", err)
+	}
+}
+
+func both(p, q *pebble) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(p.rootsPEM)
+	pool.AppendCertsFromPEM(q.rootsPEM)
+	return pool
+}
+
+// Two processes with one folder order one certificate.
+func TestProcessesShareAFolder(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	dir, c := t.TempDir(), p.usual()
+	c.Challenge, c.DNS = DNS01, RFC2136{Server: p.dns.address, KeyName: "weir-key", Secret: zoneSecret}
+	var list []*Manager
+	for range 3 {
+		m, _ := newQuiet(t, dir, c)
+		list = append(list, m)
+	}
+	for _, m := range list {
+		if err := m.Manage([]string{"a.weir.test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var serials []string
+	for _, m := range list {
+		eventually(t, "a certificate", func() bool { _, err := m.certificate("a.weir.test"); return err == nil })
+		serials = append(serials, m.Status()[0].Serial)
+	}
+	if serials[0] != serials[1] || serials[1] != serials[2] {
+		t.Errorf("serials %q", serials)
+	}
+	l, err := openLedger(dir, time.Now)
+	if err != nil || len(l.entries["a.weir.test"].Orders) != 1 {
+		t.Errorf("%+v, %v", l.entries["a.weir.test"], err)
+	}
+}
+
+func TestNamesThatGo(t *testing.T) {
+	c := Config{CAs: []CA{{Name: "none", Directory: "https://" + freeAddress(t) + "/dir"}}, Resolvers: []string{freeAddress(t)}}
+	m, _ := newQuiet(t, t.TempDir(), c)
+	if err := m.Manage([]string{"a.weir.test", "b.weir.test"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Manage([]string{"b.weir.test"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := m.Status(); len(s) != 1 || s[0].Names[0] != "b.weir.test" {
+		t.Errorf("%+v", s)
+	}
+	if err := m.Manage([]string{"a b"}); err == nil {
+		t.Error("managed what is no name")
+	}
+	if _, err := m.certificate("a.weir.test"); !errors.Is(err, ErrNoName) {
+		t.Errorf("%v", err)
+	}
+	// Closing does not wait for an answer from anybody.
+	begun := time.Now()
+	m.Close()
+	if d := time.Since(begun); d > 5*time.Second {
+		t.Errorf("closed after %v", d)
+	}
+}
+
+func TestStatusOfOthers(t *testing.T) {
+	authority := newCA(t)
+	f, err := NewFiles(write(t, t.TempDir(), authority.leaf(t, nil, "a.example", "192.0.2.1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := f.Status(time.Now())
+	if s.Kind != "files" || strings.Join(s.Names, " ") != "a.example 192.0.2.1" || s.Problem != "" || s.Issuer != t.Name() {
+		t.Errorf("%+v", s)
+	}
+	a := newAuthority(t, t.TempDir())
+	for _, n := range []string{"b.internal", "a.internal"} {
+		if _, err := a.leaf(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := a.Status(); len(list) != 2 || list[0].Names[0] != "a.internal" || list[0].Kind != "internal" {
+		t.Errorf("%+v", list)
 	}
 }

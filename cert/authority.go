@@ -223,6 +223,20 @@ func (a *Authority) leaf(name string) (*tls.Certificate, error) {
 	return next, nil
 }
 
+// Renew makes a new certificate for a name, whatever is left of the one before. It does not look whether some source has
+// the name.
+func (a *Authority) Renew(raw string) error {
+	name, err := normalName(raw)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	delete(a.leaves, name)
+	a.mu.Unlock()
+	_, err = a.leaf(name)
+	return err
+}
+
 // forgetOne makes room for a leaf. mu is held.
 func (a *Authority) forgetOne() {
 	for name := range a.leaves {
@@ -258,6 +272,25 @@ func (a *Authority) issue(name string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	return &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
+}
+
+// RootOf returns the root that an authority keeps in a folder, in PEM, without the need to read its key. The error is one
+// of fs.ErrNotExist where there is none yet.
+func RootOf(dir string) ([]byte, error) {
+	file := filepath.Join(dir, "root.pem")
+	text, err := bounded.ReadFile(file, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("%q: %w", file, errNoPEM)
+	}
+	root, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || !root.IsCA {
+		return nil, fmt.Errorf("%q is no root of an internal CA", file)
+	}
+	return encodePEM("CERTIFICATE", root.Raw), nil
 }
 
 // SameRoot reports whether pem has the authority's root.

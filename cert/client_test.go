@@ -147,7 +147,7 @@ func TestCausesOfOtherErrors(t *testing.T) {
 	if got := CauseOf(fmt.Errorf("dial: %w", x509.HostnameError{Certificate: &x509.Certificate{}})); got != NameMismatch {
 		t.Errorf("wrapped: %q", got)
 	}
-	for c := NoTrouble + 1; c < troubles; c++ {
+	for c := NoTrouble + 1; c < Troubles; c++ {
 		if c.String() == "" {
 			t.Errorf("trouble %d has no word", c)
 		}

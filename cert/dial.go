@@ -58,7 +58,7 @@ func handshakeError(err error) error {
 func UpstreamCause(err error) weir.Cause { return upstreamCauses[CauseOf(err)] }
 
 // upstreamCauses are the causes of what goes wrong with servers.
-var upstreamCauses = [troubles]weir.Cause{
+var upstreamCauses = [Troubles]weir.Cause{
 	Expired:           weir.CauseUpstreamTLSExpired,
 	NotYetValid:       weir.CauseUpstreamTLSNotYetValid,
 	UnknownAuthority:  weir.CauseUpstreamTLSUnknownAuthority,

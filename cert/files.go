@@ -27,6 +27,7 @@ const (
 type Files struct {
 	certificate, key string
 	current          atomic.Pointer[tls.Certificate]
+	problem          atomic.Pointer[error] // of the last reading; nil: none
 
 	mu   sync.Mutex // protects seen and serializes reading
 	seen stamp
@@ -88,18 +89,24 @@ func (f *Files) Covers(name string) bool { return covers(f.Leaf(), name) }
 func (f *Files) Reload() (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
-	infos, err := f.stat()
+	changed, err := f.reload(time.Now())
 	if err != nil {
 		f.seen = stamp{}
-		return false, err
+		f.problem.Store(&err)
+	} else {
+		f.problem.Store(nil)
 	}
-	if f.seen.same(infos) {
-		return false, nil
+	return changed, err
+}
+
+// reload is Reload. f.mu is held.
+func (f *Files) reload(now time.Time) (bool, error) {
+	infos, err := f.stat()
+	if err != nil || f.seen.same(infos) {
+		return false, err
 	}
 	pair, err := f.read()
 	if err != nil {
-		f.seen = stamp{}
 		return false, err
 	}
 	f.seen = stamp{infos, now}

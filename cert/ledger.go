@@ -1,6 +1,8 @@
 package cert
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,13 +34,16 @@ var (
 // maxLedger bounds the file of a ledger.
 const maxLedger = 64 << 20
 
-// A ledger counts what was asked of CAs, on disk, before it is asked. It outlives restarts and crashes.
+// A ledger counts what was asked of CAs, on disk, before it is asked. It outlives restarts and crashes, and processes
+// that share a folder share it.
 type ledger struct {
-	file string
-	now  func() time.Time
+	file  string
+	now   func() time.Time
+	locks *locks
 
-	mu      sync.Mutex // protects the rest, and is held while the file is written
+	mu      sync.Mutex // protects the rest, and is held while the file is read and written
 	entries map[string]*entry
+	text    []byte // of the file as it was read or written last
 }
 
 // An entry has the times of what happened for a name, in order.
@@ -48,21 +53,50 @@ type entry struct {
 	Issued   []time.Time `json:"issued,omitempty"`
 }
 
+// ledgerWait bounds the wait for another process that writes the ledger.
+const ledgerWait = 10 * time.Second
+
 // openLedger reads the ledger of a folder. One that cannot be read is an error: to begin anew would forget what a
 // CA remembers.
 func openLedger(dir string, now func() time.Time) (*ledger, error) {
-	l := &ledger{file: filepath.Join(dir, "ledger.json"), now: now, entries: map[string]*entry{}}
+	l := &ledger{file: filepath.Join(dir, "ledger.json"), now: now, locks: newLocks(filepath.Join(dir, "locks")), entries: map[string]*entry{}}
+	return l, l.read()
+}
+
+// read takes over what another process wrote. mu is held, or nobody else knows l.
+func (l *ledger) read() error {
 	text, err := bounded.ReadFile(l.file, maxLedger)
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
+	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Equal(text, l.text) {
+		return nil
 	}
+	entries := map[string]*entry{}
 	if err == nil {
-		err = json.Unmarshal(text, &l.entries)
+		err = json.Unmarshal(text, &entries)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the ledger of orders at CAs: %q: %w", l.file, err)
+		return fmt.Errorf("the ledger of orders at CAs: %q: %w", l.file, err)
 	}
-	return l, nil
+	l.entries, l.text = entries, text
+	return nil
+}
+
+// change reads, has f change something, and writes.
+func (l *ledger) change(f func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerWait)
+	defer cancel()
+	if err := l.locks.lock(ctx, "ledger"); err != nil {
+		return err
+	}
+	defer l.locks.unlock("ledger")
+	if err := l.read(); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return l.write()
 }
 
 // A deferral says until when no CA is asked, and why.
@@ -86,24 +120,24 @@ type intent struct {
 
 // order notes an order that is about to be made, or says with a *deferral that it has to wait.
 func (l *ledger) order(i intent) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.prune()
-	e := l.entry(i.name)
-	checks := []error{l.room(limitFailures, e.Failures), l.room(limitOrders, e.Orders)}
-	if i.public {
-		checks = append(checks, l.room(limitAllOrders, l.allOrders()))
-	}
-	if !i.forced {
-		checks = append(checks, l.room(i.certificates(), e.Issued))
-	}
-	for _, err := range checks {
-		if err != nil {
-			return err
+	return l.change(func() error {
+		l.prune()
+		e := l.entry(i.name)
+		checks := []error{l.room(limitFailures, e.Failures), l.room(limitOrders, e.Orders)}
+		if i.public {
+			checks = append(checks, l.room(limitAllOrders, l.allOrders()))
 		}
-	}
-	e.Orders = append(e.Orders, l.now())
-	return l.write()
+		if !i.forced {
+			checks = append(checks, l.room(i.certificates(), e.Issued))
+		}
+		for _, err := range checks {
+			if err != nil {
+				return err
+			}
+		}
+		e.Orders = append(e.Orders, l.now())
+		return nil
+	})
 }
 
 // certificates is the limit on them: more where they are short-lived.
@@ -117,24 +151,24 @@ func (i intent) certificates() limit {
 
 // validation notes that a CA is about to look at a name. Until it succeeded it counts as failed.
 func (l *ledger) validation(name string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	e := l.entry(name)
-	if err := l.room(limitFailures, e.Failures); err != nil {
-		return err
-	}
-	e.Failures = append(e.Failures, l.now())
-	return l.write()
+	return l.change(func() error {
+		e := l.entry(name)
+		if err := l.room(limitFailures, e.Failures); err != nil {
+			return err
+		}
+		e.Failures = append(e.Failures, l.now())
+		return nil
+	})
 }
 
 // issued notes a certificate.
 func (l *ledger) issued(name string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	e := l.entry(name)
-	e.Failures = nil
-	e.Issued = append(e.Issued, l.now())
-	return l.write()
+	return l.change(func() error {
+		e := l.entry(name)
+		e.Failures = nil
+		e.Issued = append(e.Issued, l.now())
+		return nil
+	})
 }
 
 func (l *ledger) entry(name string) *entry {
@@ -194,5 +228,9 @@ func (l *ledger) write() error {
 	if err != nil {
 		return err
 	}
-	return replace(l.file, text)
+	if err := replace(l.file, text); err != nil {
+		return err
+	}
+	l.text = text
+	return nil
 }

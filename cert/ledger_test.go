@@ -133,8 +133,26 @@ func TestBrokenLedgerIsAnError(t *testing.T) {
 func TestLedgerThatCannotBeWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "file")
 	writeFile(t, dir, nil)
-	l := &ledger{file: filepath.Join(dir, "ledger.json"), now: time.Now, entries: map[string]*entry{}}
+	l := &ledger{file: filepath.Join(dir, "ledger.json"), now: time.Now, locks: newLocks(t.TempDir()), entries: map[string]*entry{}}
 	if l.order(intent{name: "a.example"}) == nil || l.validation("a.example") == nil {
 		t.Error("no error")
+	}
+}
+
+func TestProcessesShareALedger(t *testing.T) {
+	dir, c := t.TempDir(), &clock{time.Now()}
+	a, b := newTestLedger(t, dir, c), newTestLedger(t, dir, c)
+	for range limitFailures.n / 2 {
+		for _, l := range []*ledger{a, b} {
+			if err := errors.Join(l.order(intent{name: "a.example"}), l.validation("a.example")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var d *deferral
+	for _, l := range []*ledger{a, b} {
+		if err := l.validation("a.example"); !errors.As(err, &d) || d.Error() == "" {
+			t.Errorf("one more: %v", err)
+		}
 	}
 }

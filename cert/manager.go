@@ -41,6 +41,8 @@ type Manager struct {
 	wake   chan struct{} // has one element where something is due anew
 	ended  sync.WaitGroup
 
+	issued, failed atomic.Uint64 // attempts since the start, by how they ended
+
 	mu      sync.RWMutex // protects the rest
 	names   map[string]*managed
 	working int // names that are worked on
@@ -121,6 +123,8 @@ func (m *Manager) Manage(names []string) error {
 		r := m.names[n]
 		if r == nil {
 			r = m.enter(n)
+		}
+		if r.current.Load() == nil { // one may have been imported since
 			m.recall(r)
 		}
 		r.wanted = true
@@ -230,6 +234,22 @@ func (m *Manager) Challenge(host, path string) (body string, ok bool) {
 		return "", false
 	}
 	return m.answers.http(host, path)
+}
+
+// Attempts returns how many times a certificate was got since the start, and how many times that failed at a CA or on
+// the way to it.
+func (m *Manager) Attempts() (issued, failed uint64) { return m.issued.Load(), m.failed.Load() }
+
+// count counts an attempt. fresh is what it brought, old what there was before.
+func (m *Manager) count(old, fresh *bundle, err error) {
+	var wait *deferral
+	switch {
+	case errors.As(err, &wait) || m.ctx.Err() != nil: // nothing was asked for, or nobody wants to know any more
+	case err != nil:
+		m.failed.Add(1)
+	case fresh != nil && (old == nil || !equalPairs(old.pair, fresh.pair)):
+		m.issued.Add(1)
+	}
 }
 
 // Renew gets a new certificate for a managed name now, whatever is left of the one before, and waits for it. The

@@ -74,6 +74,7 @@ type pebble struct {
 type pebbleOptions struct {
 	eab  map[string]string
 	life time.Duration // of certificates, 0: 90 days
+	twin *pebble       // another CA that looks at the same ports and names
 }
 
 // newPebble starts a CA.
@@ -82,13 +83,19 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	if testing.Short() {
 		t.Skip("pebble: not in short tests")
 	}
-	t.Parallel()
 	program, err := pebbleProgram()
 	if err != nil {
 		t.Skipf("pebble cannot be had: %v", err)
 	}
 	authority, dir := newCA(t), t.TempDir()
-	p := &pebble{t: t, roots: authority.pool(), rootsPEM: authority.pem(), dns: newZone(t), http: listen(t), tls: listen(t), config: filepath.Join(dir, "pebble.json")}
+	p := &pebble{t: t, config: filepath.Join(dir, "pebble.json")}
+	if o.twin != nil {
+		p.dns, p.http, p.tls = o.twin.dns, o.twin.http, o.twin.tls
+	} else {
+		p.dns, p.http, p.tls = newZone(t), listen(t), listen(t)
+		t.Parallel()
+	}
+	p.roots, p.rootsPEM = authority.pool(), authority.pem()
 	certificate, key := write(t, dir, authority.leaf(t, nil, "localhost", "127.0.0.1"))
 	address := freeAddress(t)
 	p.manage = freeAddress(t)
@@ -144,6 +151,22 @@ func (p *pebble) start(program string) {
 		p.issuers = x509.NewCertPool()
 		return err == nil && p.issuers.AppendCertsFromPEM(text)
 	})
+}
+
+// wants has the CA tell when it wants a certificate to be renewed.
+func (p *pebble) wants(c *x509.Certificate, start, end time.Time) {
+	p.t.Helper()
+	answer, _ := json.Marshal(map[string]any{"suggestedWindow": map[string]any{"start": start, "end": end}})
+	body, _ := json.Marshal(map[string]string{"Certificate": string(encodePEM("CERTIFICATE", c.Raw)), "ARIResponse": string(answer)})
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: p.roots}, DisableKeepAlives: true}}
+	resp, err := client.Post("https://"+p.manage+"/set-renewal-info/", "application/json", bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("renewal info: status %d", resp.StatusCode)
+	}
 }
 
 // stop ends the CA.

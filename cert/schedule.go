@@ -51,6 +51,7 @@ func (m *Manager) work(r *managed) {
 	b, err := m.tend(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.count(r.current.Load(), b, err)
 	if b != nil {
 		r.current.Store(b)
 	}

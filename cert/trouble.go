@@ -30,10 +30,10 @@ const (
 	NotTLS                            // what answers does not speak TLS
 	UnknownName                       // a client asked for a name that weir has no certificate for
 	CertificateMissing                // a client showed none and needs one
-	troubles
+	Troubles                          // how many there are, NoTrouble included
 )
 
-var troubleTexts = [troubles]string{
+var troubleTexts = [Troubles]string{
 	Expired:            "expired",
 	NotYetValid:        "not_yet_valid",
 	UnknownAuthority:   "unknown_authority",
