@@ -25,6 +25,7 @@ import (
 
 const (
 	rootLifetime = 10 * 365 * 24 * time.Hour
+	rootWarning  = 365 * 24 * time.Hour
 	leafLifetime = 7 * 24 * time.Hour
 	leafRenewal  = leafLifetime / 3 // a leaf with less than this left is replaced
 	clockSkew    = time.Hour        // by which clients' clocks may be behind
@@ -150,6 +151,15 @@ func (a *Authority) load(certificate, key string) error {
 
 // Root is the certificate that clients have to trust.
 func (a *Authority) Root() *x509.Certificate { return a.root }
+
+// Warning says that the root ends within a year, "" where it does not: then root.pem and root.key have to be moved away,
+// and clients to be told of the root that is made at the next start.
+func (a *Authority) Warning() string {
+	if a.now().Before(a.root.NotAfter.Add(-rootWarning)) {
+		return ""
+	}
+	return "the root of the internal CA ends on " + a.root.NotAfter.UTC().Format(time.DateOnly)
+}
 
 // RootPEM is Root in the form that trust stores take.
 func (a *Authority) RootPEM() []byte { return encodePEM("CERTIFICATE", a.root.Raw) }

@@ -17,6 +17,9 @@ const (
 	// maxAttempts is how many names are worked on at once.
 	maxAttempts = 8
 
+	// closeWait is how long Close waits for attempts to end.
+	closeWait = 10 * time.Second
+
 	// maxPause is the longest time that a certificate is left alone.
 	maxPause = 24 * time.Hour
 )
@@ -90,14 +93,29 @@ func newManager(dir string, c Config, log *slog.Logger, now func() time.Time) (*
 	return m, nil
 }
 
-// Configure changes how certificates are got from now on. Attempts under way end as they began.
+// Configure changes how certificates are got from now on. Attempts under way end as they began. Where it is another
+// configuration than before, names that failed are tried again at once.
 func (m *Manager) Configure(c Config) error {
 	s, err := newSettings(m.dir, c, m.log)
 	if err != nil {
 		return err
 	}
-	m.settings.Store(s)
+	if old := m.settings.Swap(s); old != nil && old.fingerprint() != s.fingerprint() {
+		m.retry()
+	}
 	return nil
+}
+
+// retry makes the names due that failed last time.
+func (m *Manager) retry() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.names {
+		if r.problem != nil {
+			r.due, r.failed = m.now(), 0
+		}
+	}
+	m.poke()
 }
 
 // Manage says which names the configuration wants: exact host names, wildcards and addresses. Others that it wanted
@@ -124,8 +142,8 @@ func (m *Manager) Manage(names []string) error {
 		if r == nil {
 			r = m.enter(n)
 		}
-		if r.current.Load() == nil { // one may have been imported since
-			m.recall(r)
+		if r.current.Load() == nil && m.recall(r) && !r.busy { // it may have been imported since
+			r.due, r.failed, r.problem = m.now(), 0, nil
 		}
 		r.wanted = true
 	}
@@ -173,11 +191,22 @@ func (m *Manager) poke() {
 	}
 }
 
-// Close ends the manager. Attempts under way are broken off and undone where a CA or a DNS server was told something;
-// handshakes get what is there.
+// Close ends the manager. Attempts under way are broken off, and records that were set for them deleted; it waits ten
+// seconds for that at most. Handshakes still get what is there.
 func (m *Manager) Close() {
 	m.cancel()
-	m.ended.Wait()
+	ended := make(chan struct{})
+	go func() {
+		m.ended.Wait()
+		close(ended)
+	}()
+	late := time.NewTimer(closeWait)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+		m.log.Warn("an attempt to get a certificate does not end")
+	}
 }
 
 // For is the source for some names, as an [Entry] has them. They have to be managed, too.
