@@ -164,12 +164,23 @@ func (w *work) parse(cfg *ServerConfig) *weir.Fault {
 	return nil
 }
 
+// isQuiet reports whether the connection is to be put to sleep without a look for input: most clients wait for an answer
+// before they ask again. One that is encrypted can't sleep before it has been read to its end.
+func (w *work) isQuiet() bool {
+	return w.buffered() == 0 && w.conn.facts.TLS == nil && !w.conn.srv.draining.Load()
+}
+
 // readHead leaves the next request's head in w.head. errAsleep means that there is none and the
 // connection has been given back to the poller. A head that is too large or ends wrongly is left as
 // w.fault: the exchange will be its answer. first: the read deadline is the one the connection slept with; else
 // it is left over from the last exchange, and says nothing.
 func (w *work) readHead(first bool) error {
 	c, scanned := w.conn, 0
+	if !first && w.isQuiet() {
+		if err := w.sleep(first); err != nil {
+			return err
+		}
+	}
 	for {
 		if n := w.skipBlank(); n > 0 {
 			scanned = 0
