@@ -87,6 +87,10 @@ func (c *conn) awaitProof() {
 		if g, ok := c.q.Context().Value(guestKey{}).(*guest); ok {
 			g.prove()
 		}
+		if c.sock.Agreed != nil {
+			state := c.q.ConnectionState().TLS
+			c.sock.Agreed(&state)
+		}
 	case <-c.q.Context().Done():
 	}
 }

@@ -518,6 +518,29 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
+func TestAgreed(t *testing.T) {
+	leaks(t)
+	agreed := make(chan bool, 10) // whether the handshake resumed another one
+	w := start(t, ServerConfig{Handler: echo}, Socket{Agreed: func(s *tls.ConnectionState) { agreed <- s.DidResume }})
+	c := clientTLS()
+	c.RootCAs = x509.NewCertPool()
+	if _, err := w.dialQUIC(t.Context(), c, &quic.Config{}); err == nil {
+		t.Error("a client trusts whom it does not know")
+	}
+	get(t, w.client(), "/")
+	select {
+	case resumed := <-agreed:
+		if resumed {
+			t.Error("the first handshake resumes none")
+		}
+	case <-time.After(patience):
+		t.Fatal("nobody is told of the handshake")
+	}
+	if len(agreed) > 0 {
+		t.Error("a handshake that failed is told of as one that did not")
+	}
+}
+
 func TestAltSvc(t *testing.T) {
 	if got := AltSvc(8443); got != `h3=":8443"; ma=86400` {
 		t.Error(got)

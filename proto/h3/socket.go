@@ -31,6 +31,9 @@ type Socket struct {
 	// Done, if not nil, is called when a connection that Admit has let in has ended, or has not come about.
 	Done func()
 
+	// Agreed, if not nil, is called when the handshake of a connection has ended well. It must not block.
+	Agreed func(*tls.ConnectionState)
+
 	// Facts describes a client, and again when it has got another address. Protocol, TLS and Opened need not be filled
 	// in. It must not block.
 	Facts func(remote, local netip.AddrPort) weir.Conn
