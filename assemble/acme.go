@@ -28,7 +28,10 @@ func (b *builder) sort(names []string) (public, own []string) {
 func isURL(ca string) bool { return strings.Contains(ca, "://") }
 
 // privateEnds are the ends of names that are nobody's in the public DNS (RFC 2606, 6761, 6762, 8375 and ICANN's).
-var privateEnds = []string{"localhost", "local", "internal", "test", "example", "invalid", "home.arpa", "lan", "home", "corp", "mail", "intranet", "private", "localdomain"}
+var privateEnds = []string{
+	"localhost", "local", "internal", "test", "example", "invalid", "home.arpa", "lan", "home", "corp", "mail", "intranet", "private", "localdomain",
+	"example.com", "example.net", "example.org",
+}
 
 func isPublic(name string) bool {
 	name = strings.TrimSuffix(strings.ToLower(strings.TrimPrefix(name, "*.")), ".")
@@ -36,7 +39,7 @@ func isPublic(name string) bool {
 		return a.IsGlobalUnicast() && !a.IsPrivate()
 	}
 	return strings.Contains(name, ".") && !slices.ContainsFunc(privateEnds, func(end string) bool {
-		return strings.HasSuffix(name, "."+end)
+		return name == end || strings.HasSuffix(name, "."+end)
 	})
 }
 

@@ -36,12 +36,52 @@ listener "http" {
     head    = "64KiB"
     fields  = 100
     trailer = "8KiB"
+    streams = 128 # of HTTP/2 and 3, on one connection
+  }
+}
+
+# Encrypted: each site has its certificate, and what comes unencrypted for it is sent here.
+listener "https" {
+  address        = ":443"
+  protocols      = ["h1", "h2", "h3"] # h3 takes the UDP port, too
+  proxy_protocol = "optional"         # required, off; trusted_proxies alone are believed
+  tls {
+    minimum     = "1.2"
+    client_ca   = "tls/example-cert.pem" # who signs the certificates of clients
+    verify      = "request"              # require, off
+    certificate = "tls/example-cert.pem" # for names that no site has; without it they get none
+    key         = "tls/example-key.pem"
   }
 }
 
 listener "local" {
   address = "unix:/run/weir/local.sock"
   mode    = "0660"
+}
+
+# Certificates of sites with tls = "auto" come from public authorities. All of this may be left out.
+acme {
+  email     = "ops@example.com"
+  ca        = ["letsencrypt", "zerossl"] # the next one where the first fails; or the URL of a directory
+  ca_roots  = "tls/example-cert.pem"     # who vouches for directories that are named by URL
+  profile   = "classic"
+  challenge = "auto" # http-01, tls-alpn-01, dns-01
+  resolvers = ["192.0.2.53:53"]
+  http_port = 80
+  eab {
+    id  = "kid-1"
+    key = env("EAB_KEY", "c2VjcmV0LXNlY3JldC1zZWNyZXQ")
+  }
+  # dns "exec" { program = "/usr/local/bin/set-record"  args = ["--quiet"] }
+  # dns "acme-dns" { server = "https://auth.example.org"  username = "u"  password = "p"  subdomain = "s" }
+  dns "rfc2136" {
+    server    = "192.0.2.53:53"
+    zone      = "example.com"
+    key_name  = "weir."
+    key       = env("TSIG_KEY", "c2VjcmV0LXNlY3JldC1zZWNyZXQ=")
+    algorithm = "hmac-sha256"
+    name      = "_acme-challenge.delegated.example.com"
+  }
 }
 
 # ---------------------------------------------------------------- who answers
@@ -123,6 +163,34 @@ upstream "local" {
   server "unix:/run/app.sock" {}
   balance = "hash" # or maglev: the same value, the same server
   sticky { by = "{client.ip}" }
+}
+
+# Encrypted again on the way in.
+upstream "accounts" {
+  server "accounts.internal:443" {}
+  protocol = "h2" # h1, h2c, h3, fastcgi
+  tls {
+    ca          = "tls/example-cert.pem"
+    server_name = "accounts.internal"
+    minimum     = "1.3"
+    verify      = true
+    pins        = ["sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]
+    certificate = "tls/example-cert.pem" # that servers are shown
+    key         = "tls/example-key.pem"
+  }
+}
+
+upstream "php" {
+  server "unix:/run/php/php-fpm.sock" {}
+  protocol = "fastcgi"
+  fastcgi {
+    root      = "/srv/shop"
+    remote    = false # the folder is on this machine
+    index     = "index.php"
+    split     = ".php"
+    env       = { "APP_ENV" = "production" }
+    keepalive = 0
+  }
 }
 
 # ---------------------------------------------------------------- settings by name
@@ -270,6 +338,22 @@ site "www.example.com" {
     headers = { "X-Api-Key" = "k" }
     route   = "/*"
   }
+}
+
+site "secure.example.com" {
+  # tls = "auto" # the default; "internal": an authority of weir's own; "off"
+  tls {
+    from        = "files"
+    certificate = "tls/example-cert.pem"
+    key         = "tls/example-key.pem"
+    minimum     = "1.3"
+    client_ca   = "tls/example-cert.pem"
+    verify      = "off"
+    redirect    = true   # what comes unencrypted goes to https
+    hsts        = "365d" # and browsers remember that
+  }
+  route "/*" { proxy = upstream.accounts }
+  route "/shop/*" { proxy = upstream.php }
 }
 
 # ---------------------------------------------------------------- seeing, and steering

@@ -40,7 +40,8 @@ var requests = []struct {
 	{file: "complete.hcl", target: "/item/12", header: []string{"Host: www.example.com"}, status: 200, want: "/v2/items.php/12\n"},
 	{file: "complete.hcl", target: "/shoes/red-7", header: []string{"Host: www.example.com"}, status: 200, want: "/index.php?id=7&c=red\n"},
 	{file: "complete.hcl", target: "/health", header: []string{"Host: www.example.com"}, status: 200, want: "well"},
-	{file: "complete.hcl", target: "/a", header: []string{"Host: shop.example.com"}, status: 200, want: "GET shop.example.com /a\n"},
+	{file: "complete.hcl", target: "/a", header: []string{"Host: shop.example.com"}, status: 301, want: "https://shop.example.com:"},
+	{file: "complete.hcl", target: "/a", header: []string{"Host: secure.example.com"}, status: 301, want: "https://secure.example.com:"},
 	{file: "demo.hcl", target: "/api/x", status: 200, want: "/api/x"},
 	{file: "demo.hcl", target: "/teapot", status: 418, want: "you are 127.0.0.1"},
 	{file: "error-pages.hcl", target: "/status/404", status: 404, want: "There is no such page"},
@@ -124,6 +125,7 @@ func start(t *testing.T, cfg *config.Config) (address string) {
 	t.Helper()
 	origin := httptest.NewServer(http.HandlerFunc(echo))
 	t.Cleanup(origin.Close)
+	cfg.StateDir = t.TempDir()
 	for _, l := range cfg.Listeners {
 		l.Address, l.Mode = "127.0.0.1:0", 0
 	}
