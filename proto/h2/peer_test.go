@@ -222,3 +222,5 @@ func post(stream uint32, more ...string) []byte {
 
 // id is the number of a client's i-th stream, counted from 0.
 func id(i int) uint32 { return uint32(2*i + 1) }
+
+func newReader(c net.Conn) *bufio.Reader { return bufio.NewReaderSize(c, 64<<10) }

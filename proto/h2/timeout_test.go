@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"bufio"
 	"net"
 	"sync"
 	"testing"
@@ -43,7 +42,7 @@ func (halfPipe) CloseWrite() error { return nil }
 // hear reads all that comes and hands on what it is told to wait for.
 func (p *peer) hear(typ frameType) chan got {
 	c := make(chan got, 10000)
-	p.r = bufio.NewReaderSize(p.Conn, 64<<10)
+	p.r = newReader(p.Conn)
 	go func() {
 		defer close(c)
 		for {
