@@ -35,16 +35,16 @@ type upStream struct {
 	closed     bool  // nobody wants more of the answer
 	fault      *weir.Fault
 
-	bodiless bool // the answer to HEAD, or to an upgrade that is accepted
-	tunnel   bool // an upgrade is asked for
+	bodiless bool // the answer has no content: it is to HEAD, or says so
+	tunnel   bool // an upgrade is asked for, or has been accepted
 	interim  []upInterim
 	informed int // interim answers so far
 	headDone bool
 	headAt   int64
 	status   int
 	head     weir.Header
+	length   int64 // that the head announces; -1: none
 	left     int64 // of a body of known length; -1: unknown
-	length   int64
 	trailer  weir.Header
 	input    upInput
 	allowed  int64 // bytes that the server may send
@@ -229,25 +229,26 @@ func (s *upStream) inform(status int, h *weir.Header, end bool) {
 
 // begin takes in the head of the answer. mu is held.
 func (s *upStream) begin(status int, length int64, h *weir.Header, end bool) {
-	s.headDone, s.status, s.headAt = true, status, s.c.heard
-	s.head, *h = *h, s.head
-	s.length = length
-	switch tunneled := s.tunnel && status < 300; {
-	case tunneled && (end || length > 0):
+	s.tunnel = s.tunnel && status < 300
+	s.bodiless = s.bodiless || status == 204 || status == 304
+	switch {
+	case s.tunnel && (end || length > 0):
 		s.reject(codeProtocol, weir.CauseUpstreamUpgrade, errUpNoTunnel)
 		return
-	case tunneled:
-		s.length = -1
+	case end && length > 0 && !s.bodiless:
+		s.reject(codeProtocol, weir.CauseUpstreamFraming, errUpLength)
+		return
 	case s.bodiless:
-	case status == 204 || status == 304:
-		s.bodiless, s.length = true, 0
-	default:
+		s.left = 0
+	case !s.tunnel:
 		s.left = length
 	}
-	s.tunnel = s.tunnel && status < 300
+	s.length = s.left
 	if s.bodiless {
-		s.left = 0
+		s.length = length
 	}
+	s.headDone, s.status, s.headAt = true, status, s.c.heard
+	s.head, *h = *h, s.head
 	if end {
 		s.finish()
 	}
