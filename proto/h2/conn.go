@@ -57,8 +57,9 @@ type conn struct {
 	crowded queue
 	output
 	going  goingAway
-	gone   bool // no stream can go on
-	leaves bool // the reader is to end the connection
+	final  *time.Timer // until the last of it; it uses the connection
+	gone   bool        // no stream can go on
+	leaves bool        // the reader is to end the connection
 }
 
 // goingAway is how far a connection's end has been announced.
@@ -208,6 +209,12 @@ func (c *conn) fail(err *connError) {
 func (c *conn) lost(error) {
 	c.Conn.Cancel()
 	c.stopAll()
+	c.mu.Lock()
+	waits := c.final != nil && c.final.Stop()
+	c.mu.Unlock()
+	if waits {
+		c.release()
+	}
 	c.release()
 }
 
@@ -283,13 +290,13 @@ const drainPatience = time.Second
 func (c *conn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.going != goingNot || !c.retain() {
+	if c.going != goingNot || c.gone || !c.retain() {
 		return
 	}
 	c.going = goingSoon
 	c.out = appendGoAway(c.out, maxStream, codeNone, "")
 	c.flushSoon()
-	time.AfterFunc(drainPatience, func() {
+	c.final = time.AfterFunc(drainPatience, func() {
 		c.goFinally()
 		c.release()
 	})

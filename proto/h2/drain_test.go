@@ -86,6 +86,27 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// Nobody waits for requests of a client that has gone, or been cut off.
+func TestDrainWithoutClient(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: echo})
+		p, gone := w.peer(), w.peer()
+		for _, p := range []*peer{p, gone} {
+			p.send(getPath(1, "/", "read", "1"))
+			p.answer()
+		}
+		begun := time.Now()
+		w.srv.Drain()
+		gone.Close()
+		waitFor(t, "one connection less", func() bool { return w.srv.Open() == 1 })
+		w.srv.Close()
+		waitFor(t, "an end", func() bool { return w.srv.Open() == 0 })
+		if waited := time.Since(begun); waited >= drainPatience {
+			t.Errorf("it took %s", waited)
+		}
+	})
+}
+
 // A connection to which nothing is ever said ends by a drain as well.
 func TestDrainSilent(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
