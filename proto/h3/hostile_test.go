@@ -406,10 +406,18 @@ func TestMalformed(t *testing.T) {
 			str := r.open(tt.sent)
 			str.Close()
 			r.resets(str, codeMessage)
-			w.ended(400, tt.cause)
+			if o := w.ended(400, tt.cause); strings.Contains(o.method+o.path, "\r") {
+				t.Errorf("%+v", o)
+			}
 		})
 	}
 	r.t, w.t = t, t
+	named := r.open(with("A", "b"))
+	named.Close()
+	r.resets(named, codeMessage)
+	if o := w.ended(400, weir.CauseRequestHeader); o.method != "GET" || o.path != "/" {
+		t.Errorf("%+v", o)
+	}
 	missing := r.open(with("content-length", "1"))
 	missing.Close()
 	r.resets(missing, codeMessage)

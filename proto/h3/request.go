@@ -66,6 +66,20 @@ func (s *section) request(lim *Limits, r *weir.Request) *badRequest {
 	return nil
 }
 
+// describe leaves in r what a malformed request seems to have asked for, for the log.
+func (s *section) describe(r *weir.Request) {
+	if all(s.method, classToken) {
+		r.Method = method(s.method)
+	}
+	if s.path != "" && s.path[0] == '/' && all(s.path, classTarget) {
+		r.Path, r.Query, _ = strings.Cut(s.path, "?")
+		r.RawPath = r.Path
+	}
+	if validHost(s.authority) {
+		r.Authority = s.authority
+	}
+}
+
 // method returns the constant for a usual method, so that comparing it later costs nothing.
 func method(s string) string {
 	switch s {

@@ -28,7 +28,10 @@ func (w *work) Respond(x *weir.Exchange) error {
 	return w.writeAnswer(x)
 }
 
-var errAnswered = errors.New("an answer has begun already")
+var (
+	errAnswered = errors.New("an answer has begun already")
+	errInterim  = errors.New("the final answer is none")
+)
 
 func (w *work) writeAnswer(x *weir.Exchange) error {
 	r := &x.Response
@@ -38,6 +41,10 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	if r.Upgrade != nil { // nobody has asked for it
 		r.Upgrade.Close()
 		r.Upgrade = nil
+	}
+	if r.Status < 200 {
+		x.Fail(&weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errInterim})
+		body = r.Body
 	}
 	if empty(x.Request.Method, r.Status) {
 		aw.left = 0

@@ -2,6 +2,8 @@ package h3
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -150,6 +152,15 @@ func TestAnswers(t *testing.T) {
 			w.ended(tt.status, 0)
 		})
 	}
+}
+
+// A handler that takes an interim answer for its last one has made a mistake.
+func TestNoAnswer(t *testing.T) {
+	w := serve(t, ServerConfig{Handler: answerWith(func(x *weir.Exchange) { x.Response.Status = 103 })})
+	if r, _ := get(t, w.client(), "/"); r.StatusCode != 500 {
+		t.Error(r.StatusCode)
+	}
+	w.ended(500, weir.CauseInternal)
 }
 
 func TestInterim(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -91,15 +92,14 @@ func (t *Transport) Idle() (n int) {
 	return n
 }
 
-// Close closes the connections without a request; the others are closed when their last one ends.
+// Close closes the connections without a request; the others, and those that late requests make, are closed when their
+// last one ends.
 func (t *Transport) Close() {
 	t.mu.Lock()
 	t.closed = true
-	conns := t.conns
-	t.conns = nil
 	var idle []*upConn
-	for _, u := range conns {
-		if u.leaving = true; u.active == 0 {
+	for _, u := range slices.Clone(t.conns) {
+		if u.remove(); u.active == 0 {
 			idle = append(idle, u)
 		}
 	}
@@ -250,11 +250,9 @@ func (t *Transport) dial(d *dialing) {
 		d.fault = t.dialFault(err)
 	} else {
 		t.all++
-		u := &upConn{t: t, q: q, rounds: map[quic.StreamID]*round{}, since: clock.Now(), leaving: t.closed}
+		u := &upConn{t: t, q: q, rounds: map[quic.StreamID]*round{}, since: clock.Now()}
 		u.peer = newPeer(q, true, u.goAway)
-		if !t.closed {
-			t.conns = append(t.conns, u)
-		}
+		t.conns = append(t.conns, u)
 		u.begin()
 	}
 	t.mu.Unlock()

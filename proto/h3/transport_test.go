@@ -255,3 +255,18 @@ func scripted(t *testing.T, serve func(q *quic.Conn, str *quic.Stream)) string {
 	t.Cleanup(func() { ln.Close(); tr.Close(); pc.Close(); all.Wait() })
 	return pc.LocalAddr().String()
 }
+
+// A transport that has been closed still serves whoever has it, and keeps nothing.
+func TestClosedTransport(t *testing.T) {
+	leaks(t)
+	tr := upstream(t, origin(t, echoHTTP), TransportConfig{})
+	tr.Close()
+	for range 2 {
+		if _, body, err := ask(t, tr, "GET", "/", nil); err != nil || body != "GET / " {
+			t.Fatal(err)
+		}
+		if tr.Idle() != 0 {
+			t.Errorf("%d idle", tr.Idle())
+		}
+	}
+}

@@ -2,6 +2,7 @@ package h3
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,12 +69,7 @@ func (t *Transport) forget(u *upConn) {
 
 func (u *upConn) remove() {
 	u.leaving = true
-	for i, c := range u.t.conns {
-		if c == u {
-			u.t.conns = append(u.t.conns[:i:i], u.t.conns[i+1:]...)
-			return
-		}
-	}
+	u.t.conns = slices.DeleteFunc(u.t.conns, func(c *upConn) bool { return c == u })
 }
 
 // enter takes a place. The transport is locked.
@@ -86,7 +82,10 @@ func (u *upConn) leave(id quic.StreamID) {
 	delete(u.rounds, id)
 	u.active--
 	u.since = clock.Now()
-	over := u.leaving && u.active == 0
+	over := (u.leaving || t.closed) && u.active == 0
+	if over {
+		u.remove()
+	}
 	t.mu.Unlock()
 	if over {
 		u.q.CloseWithError(codeNone.conn(), "")

@@ -175,12 +175,19 @@ func (w *work) readSection(length uint64) error {
 	r.Protocol, r.Scheme = "HTTP/3", w.x.Conn.Scheme()
 	if err := w.sec.read(kindRequest, d, w.x.Copy(d.text), &r.Header); err != nil {
 		w.bad = malformed(sectionCause(err), err)
+		w.sec.describe(r)
+		r.Header.Reset()
 		return nil
 	}
 	if r.Header.Len() > lim.Fields {
 		return errTooMany
 	}
-	w.bad = w.sec.request(lim, r)
+	if w.bad = w.sec.request(lim, r); w.bad != nil && w.bad.malformed {
+		w.sec.describe(r)
+	}
+	if urgency, incremental, ok := priority(r.Header.Get("Priority")); ok {
+		w.str.SetPriority(urgency, incremental)
+	}
 	return nil
 }
 
