@@ -109,6 +109,22 @@ func TestLeavesAreRenewed(t *testing.T) {
 	}
 }
 
+func TestRootsThatEnd(t *testing.T) {
+	a := newAuthority(t, t.TempDir())
+	now := time.Now()
+	a.now = func() time.Time { return now }
+	if w := a.Warning(); w != "" {
+		t.Errorf("warning %q", w)
+	}
+	now = a.Root().NotAfter.Add(-24 * time.Hour)
+	if w := a.Warning(); !strings.Contains(w, "ends on") {
+		t.Errorf("warning %q", w)
+	}
+	if c, err := a.leaf("a.internal"); err != nil || c.Leaf.NotAfter.After(a.Root().NotAfter) {
+		t.Errorf("a leaf until %v, %v", c.Leaf.NotAfter, err)
+	}
+}
+
 func TestLeavesAreBounded(t *testing.T) {
 	a := newAuthority(t, t.TempDir())
 	made := &tls.Certificate{Leaf: &x509.Certificate{NotAfter: time.Now().Add(leafLifetime)}}

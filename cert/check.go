@@ -45,7 +45,7 @@ func (a *attempt) resolves(ctx context.Context) error {
 	_, err := a.s.resolver.LookupNetIP(ctx, "ip", a.name)
 	var d *net.DNSError
 	if errors.As(err, &d) && d.IsNotFound && a.s.dns == nil {
-		return fmt.Errorf("%s has no address in the DNS: add an A or AAAA record that leads to this machine", a.name)
+		return fmt.Errorf("%s has no address in the DNS as this machine sees it: add an A or AAAA record that leads here", a.name)
 	}
 	return nil
 }

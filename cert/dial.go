@@ -11,6 +11,9 @@ import (
 type Dialer struct {
 	Group  *poll.Group // whose pollers carry the connections
 	Config *tls.Config // of a ClientPolicy
+
+	// Below makes the connection that is encrypted; nil: Group does.
+	Below func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error)
 }
 
 // Dial connects to address ("host-address:port" or "unix:path") and agrees on keys, all of it until deadline, a value
@@ -19,7 +22,13 @@ type Dialer struct {
 // of the server.
 func (d *Dialer) Dial(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
 	watch := func(c poll.Canceler) { x.Watch(c) }
-	c, err := d.Group.Dial(address, x.Conn.Shard, deadline, watch)
+	var c poll.Conn
+	var err error
+	if d.Below != nil {
+		c, err = d.Below(x, address, deadline)
+	} else {
+		c, err = d.Group.Dial(address, x.Conn.Shard, deadline, watch)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,7 @@ func TestRenewalTimes(t *testing.T) {
 		{90 * day, 10 * day, 10 * day},
 		{90 * day, 70 * day, 70 * day},
 		{90 * day, 89 * day, 72 * day},
+		{time.Minute, 50 * time.Second, 30 * time.Second},
 	} {
 		leaf := newCA(t).leaf(t, nil, "a.example")
 		leaf.Leaf.NotBefore, leaf.Leaf.NotAfter = from, from.Add(tt.life)

@@ -144,18 +144,19 @@ func (m *Manager) refresh(s *settings, r *managed, b *bundle) (now, changed *bun
 func renewAt(b *bundle) time.Time {
 	leaf := b.pair.Leaf
 	life := leaf.NotAfter.Sub(leaf.NotBefore)
-	usual := leaf.NotAfter.Add(-life / 3)
-	if life <= 10*24*time.Hour {
-		usual = leaf.NotAfter.Add(-life / 2)
-	}
 	info := b.note.Renewal
-	if info == nil || info.SelectedTime.IsZero() {
-		return usual
+	if info != nil && !info.SelectedTime.IsZero() {
+		// An attempt takes a while, however short the life.
+		reserve := max(life/5, min(life/2, time.Minute))
+		if latest := leaf.NotAfter.Add(-reserve); info.SelectedTime.After(latest) {
+			return latest
+		}
+		return info.SelectedTime
 	}
-	if latest := leaf.NotAfter.Add(-life / 5); info.SelectedTime.After(latest) {
-		return latest
+	if life <= 10*24*time.Hour {
+		return leaf.NotAfter.Add(-life / 2)
 	}
-	return info.SelectedTime
+	return leaf.NotAfter.Add(-life / 3)
 }
 
 // next is when there is something to do for a name again. mu is held.

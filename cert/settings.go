@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func newSettings(dir string, c Config, log *slog.Logger) (*settings, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	if len(c.CAs) == 0 {
+	if c.CAs = slices.Clone(c.CAs); len(c.CAs) == 0 {
 		c.CAs = defaultCAs(c.Email)
 	}
 	if c.Propagation == 0 {
@@ -133,6 +134,19 @@ func newSettings(dir string, c Config, log *slog.Logger) (*settings, error) {
 		}}
 	}
 	return s, nil
+}
+
+// fingerprint tells configurations apart. It has secrets and is not to be shown.
+func (s *settings) fingerprint() string {
+	c := s.Config
+	out := fmt.Sprintf("%q %v %T%+v %q %q %v %v %v %d", c.Email, c.Challenge, c.DNS, c.DNS, c.DNSName, c.Resolvers, c.Propagation, c.NoHTTP, c.NoTLS, c.HTTPPort)
+	for _, ca := range c.CAs {
+		out += fmt.Sprintf(" %q %q %q", ca.Directory, ca.Staging, ca.Profile)
+		if ca.EAB != nil {
+			out += fmt.Sprintf(" %q", *ca.EAB)
+		}
+	}
+	return out
 }
 
 func defaultCAs(email string) []CA {

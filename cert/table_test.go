@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"os"
 	"testing"
 )
 
@@ -100,6 +101,27 @@ func FuzzName(f *testing.F) {
 		}
 		if again, err := normalName(n); err != nil || again != n {
 			t.Errorf("%q becomes %q, and that %q, %v", s, n, again, err)
+		}
+	})
+}
+
+func FuzzBundle(f *testing.F) {
+	leaf := newCA(f).leaf(f, nil, "a.example")
+	dir := f.TempDir()
+	certificate, key := write(f, dir, leaf)
+	file := dir + "/b.pem"
+	chain, _ := os.ReadFile(certificate)
+	secret, _ := os.ReadFile(key)
+	if _, err := writeBundle(file, chain, secret, note{CA: "x"}); err != nil {
+		f.Fatal(err)
+	}
+	whole, _ := os.ReadFile(file)
+	f.Add(whole)
+	f.Add(chain)
+	f.Add([]byte("-----BEGIN WEIR NOTE-----\n-----END WEIR NOTE-----\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if b, err := parseBundle(text); err == nil && (b.pair == nil || b.pair.Leaf == nil) {
+			t.Error("a bundle of nothing")
 		}
 	})
 }
