@@ -25,9 +25,9 @@ type certs struct {
 
 	log *slog.Logger
 
-	mu        sync.Mutex // protects authority
-	authority *cert.Authority
-	manager   atomic.Pointer[cert.Manager] // nil: no site wants its certificate from a public authority
+	mu        sync.Mutex                     // held while one of the next is made
+	authority atomic.Pointer[cert.Authority] // nil: it has not been needed yet
+	manager   atomic.Pointer[cert.Manager]   // nil: no site wants its certificate from a public authority
 }
 
 func newCerts(folder string, log *slog.Logger) *certs {
@@ -38,14 +38,14 @@ func newCerts(folder string, log *slog.Logger) *certs {
 func (c *certs) internal() (*cert.Authority, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.authority != nil {
-		return c.authority, nil
+	if a := c.authority.Load(); a != nil {
+		return a, nil
 	}
 	a, err := cert.NewAuthority(filepath.Join(c.folder, "ca"))
 	if err != nil {
 		return nil, fmt.Errorf("the internal authority cannot be used: %w", err)
 	}
-	c.authority = a
+	c.authority.Store(a)
 	return a, nil
 }
 
@@ -194,7 +194,11 @@ func (b *builder) internal(names ...string) (cert.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.For(names...)
+	source, err := a.For(names...)
+	if err == nil {
+		b.g.internal[source] = names
+	}
+	return source, err
 }
 
 // An unasked source stands where nothing is served.
@@ -341,6 +345,7 @@ func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
 		if own.Source, err = b.files(l.TLS.Default); err != nil {
 			return nil, err
 		}
+		b.g.defaults = append(b.g.defaults, own.Source)
 	}
 	for _, v := range b.g.sites {
 		if v.sealing == nil || !isOn(v.On, l.Name) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/cert"
 	"weir/config"
 	"weir/observe"
 	"weir/route"
@@ -24,8 +25,10 @@ type generation struct {
 	routes   []*weir.Route
 	logs     []observe.LogConfig
 
-	releases  []func() // of certificates' files
-	acmeNames []string // whose certificates come from public authorities
+	releases  []func()                 // of certificates' files
+	acmeNames []string                 // whose certificates come from public authorities
+	internal  map[cert.Source][]string // the names that weir's own authority signs
+	defaults  []cert.Source            // of listeners
 
 	failedExpects int
 }
@@ -83,7 +86,7 @@ type builder struct {
 // in prev; the diagnostics say so.
 func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.Diagnostics) {
 	b := &builder{
-		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}},
+		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}, internal: map[cert.Source][]string{}},
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
 		said: map[string]bool{}, free: map[string]bool{},
 	}

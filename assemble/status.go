@@ -1,11 +1,14 @@
 package assemble
 
 import (
+	"crypto/tls"
 	"strings"
 	"time"
 
+	"weir/cert"
 	"weir/config"
 	"weir/observe"
+	"weir/server"
 	"weir/upstream"
 )
 
@@ -23,11 +26,9 @@ func (e *Engine) Status() observe.Status {
 		return s
 	}
 	for _, l := range e.server.Listeners() {
-		s.Listeners = append(s.Listeners, observe.ListenerStatus{
-			Name: l.Name, Address: l.Address, Draining: l.Draining,
-			Open: l.Open, Limit: l.Limit, Accepted: l.Accepted, Refused: l.Refused,
-		})
+		s.Listeners = append(s.Listeners, listenerStatus(&l))
 	}
+	s.Certificates, s.ACME = e.certs.status(g, time.Now())
 	for _, v := range g.sites {
 		s.Sites = append(s.Sites, v.status())
 	}
@@ -37,6 +38,48 @@ func (e *Engine) Status() observe.Status {
 		}
 	}
 	return s
+}
+
+func listenerStatus(l *server.ListenerStatus) observe.ListenerStatus {
+	s := observe.ListenerStatus{
+		Name: l.Name, Address: l.Address, Draining: l.Draining, TLS: l.TLS, Protocols: protocols(l),
+		Open: l.Open, Limit: l.Limit, Accepted: l.Accepted, Refused: l.Refused, Strangers: l.Strangers,
+	}
+	for _, h := range l.Handshakes {
+		s.Handshakes.Add(handshakeCount(h))
+	}
+	return s
+}
+
+// protocols are the versions of HTTP that a listener speaks, as its configuration calls them.
+func protocols(l *server.ListenerStatus) []string {
+	list := []string{}
+	for _, v := range []struct {
+		spoken bool
+		name   string
+	}{
+		{l.Versions.H1, "h1"}, {l.Versions.H2 && l.TLS, "h2"}, {l.Versions.H2 && !l.TLS, "h2c"}, {l.Versions.H3 && l.TLS, "h3"},
+	} {
+		if v.spoken {
+			list = append(list, v.name)
+		}
+	}
+	return list
+}
+
+func handshakeCount(h server.HandshakeCount) observe.HandshakeCount {
+	c := observe.HandshakeCount{Resumed: h.Resumed, Count: h.Count}
+	switch {
+	case h.Version == tls.VersionTLS12:
+		c.Version = "1.2"
+	case h.Version == tls.VersionTLS13:
+		c.Version = "1.3"
+	case h.Trouble == cert.NoTrouble:
+		c.Failure = "gone"
+	default:
+		c.Failure = h.Trouble.String()
+	}
+	return c
 }
 
 func (v *siteVersion) status() observe.SiteStatus {

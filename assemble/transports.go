@@ -15,6 +15,7 @@ import (
 	"weir/proto/h1"
 	"weir/proto/h2"
 	"weir/proto/h3"
+	"weir/proto/proxyproto"
 )
 
 // transports returns what makes the connections to one server.
@@ -48,10 +49,20 @@ func (c *carrier) h1(ep *weir.Endpoint) weir.Transport {
 		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
 		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
 	}
+	if c.ProxyProtocol > 0 {
+		cfg.KeepAlive, cfg.Dial = -1, c.announcing()
+	}
 	if c.secure != nil {
-		cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: c.secure.Config(ep.Name)}).Dial
+		cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: c.secure.Config(ep.Name), Below: cfg.Dial}).Dial
 	}
 	return h1.NewTransport(ep, cfg)
+}
+
+// announcing dials and says whose the connection is.
+func (c *carrier) announcing() proxyproto.Dial {
+	return proxyproto.Announcing(c.ProxyProtocol, func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+		return c.group.Dial(address, x.Conn.Shard, deadline, func(wait poll.Canceler) { x.Watch(wait) })
+	})
 }
 
 func (c *carrier) h2(ep *weir.Endpoint) weir.Transport {
@@ -88,16 +99,21 @@ func (c *carrier) fastCGI() fcgi.TransportConfig {
 	for _, v := range f.Env {
 		env[v.Name] = v.Value
 	}
+	keep, dial := f.Keepalive, proxyproto.Dial(nil)
+	if c.ProxyProtocol > 0 {
+		keep, dial = 0, c.announcing()
+	}
 	return fcgi.TransportConfig{
+		Dial:  dial,
 		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
-		KeepAlive: f.Keepalive, KeepIdle: c.KeepaliveIdle,
+		KeepAlive: keep, KeepIdle: c.KeepaliveIdle,
 		Root: f.Root, Remote: f.Remote, Index: f.Index, SplitPath: f.Split, Env: env, Stderr: c.stderr,
 	}
 }
 
 // transportKey tells upstreams apart whose connections are not alike.
 func transportKey(c *config.Upstream) string {
-	key := fmt.Sprint(c.Protocol, c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host, tlsKey(c.TLS))
+	key := fmt.Sprint(c.Protocol, c.ProxyProtocol, c.Keepalive, c.KeepaliveIdle, c.Timeouts, c.Host, tlsKey(c.TLS))
 	if c.FastCGI != nil {
 		key += fmt.Sprint(*c.FastCGI)
 	}

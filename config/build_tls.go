@@ -133,6 +133,10 @@ func (l *loader) protocol(n *node, u *Upstream) {
 	if h := n.child("health"); h != nil && !u.Health.TCP && (u.Protocol == H2C || u.Protocol == FastCGIProtocol || u.Protocol == H3) {
 		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write tcp = true")
 	}
+	u.ProxyProtocol = map[string]int{"v1": 1, "v2": 2}[get[string](n, "proxy_protocol")]
+	if u.ProxyProtocol > 0 && u.Protocol != H1 && u.Protocol != FastCGIProtocol {
+		l.report(n.at("proxy_protocol"), in(n, "proxy_protocol: clients share the connections of "+quote(u.Protocol)), "it goes with h1 and fastcgi", "")
+	}
 	l.fastcgi(n, u)
 }
 

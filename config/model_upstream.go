@@ -55,6 +55,7 @@ type Upstream struct {
 	FirstLookup   time.Duration // how long requests wait for the very first addresses; default 5s
 	Host          string        // template for the Host that servers see; "": as the client sent it; HostServer
 	Protocol      string        // one of the constants; default H1
+	ProxyProtocol int           // version that connections begin with: 1 or 2; 0: none
 	TLS           *UpstreamTLS  // nil: connections are not encrypted
 	FastCGI       *FastCGI      // with FastCGIProtocol
 }

@@ -23,6 +23,7 @@ func upstreamBlock() *block {
 			{name: "keepalive_idle", kind: duration, def: "60s", doc: "How long an idle connection is kept."},
 			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
 			{name: "protocol", kind: text, def: H1, oneOf: []string{H1, H2, H2C, H3, FastCGIProtocol}, laterOf: []string{"auto"}, doc: "The protocol that is spoken with servers: HTTP/1.1, HTTP/2 with tls or without it (h2c), HTTP/3, or FastCGI."},
+			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off", "v1", "v2"}, doc: "Connections begin with the client's address in the PROXY protocol. Then none is kept for other clients."},
 			{name: "first_lookup", kind: duration, def: "5s", doc: "How long requests wait for the very first addresses of servers that are given by name."},
 			laterAttr("egress", "Where connections to the servers leave from."),
 		},

@@ -168,7 +168,8 @@ upstream "local" {
 # Encrypted again on the way in.
 upstream "accounts" {
   server "accounts.internal:443" {}
-  protocol = "h2" # h1, h2c, h3, fastcgi
+  proxy_protocol = "off" # v1, v2: servers learn whose each connection is
+  protocol       = "h2"  # h1, h2c, h3, fastcgi
   tls {
     ca          = "tls/example-cert.pem"
     server_name = "accounts.internal"
