@@ -18,7 +18,7 @@ func curl(t *testing.T, args ...string) string {
 	if v, _ := exec.Command(bin, "--version").Output(); !strings.Contains(string(v), "HTTP2") {
 		t.Skip("this curl does not speak HTTP/2")
 	}
-	all := append([]string{"-q", "-sS", "--max-time", "20", "--noproxy", "*", "--http2-prior-knowledge"}, args...)
+	all := append([]string{"-q", "-sS", "--max-time", "20", "--noproxy", "*", "--http2-prior-knowledge", "-k"}, args...)
 	out, err := exec.CommandContext(t.Context(), bin, all...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("curl %q: %v: %.2000s", args, err, out)

@@ -3,7 +3,6 @@ package h2
 import (
 	"encoding/binary"
 	"io"
-	"net"
 	"testing"
 	"time"
 )
@@ -111,12 +110,7 @@ func TestDrainWithoutClient(t *testing.T) {
 func TestDrainSilent(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.serve(ServerConfig{Handler: echo})
-		c, err := net.Dial("tcp", w.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		c.SetDeadline(time.Now().Add(soon))
+		c := w.dial()
 		waitFor(t, "a connection", func() bool { return w.srv.Open() == 1 })
 		w.srv.Drain()
 		if _, err := io.Copy(io.Discard, c); err != nil {

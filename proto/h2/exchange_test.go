@@ -417,12 +417,7 @@ func TestServeRead(t *testing.T) {
 func TestNoPreface(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.serve(ServerConfig{Handler: echo})
-		c, err := net.Dial("tcp", w.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		c.SetDeadline(time.Now().Add(soon))
+		c := w.dial()
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		p := &peer{Conn: c, t: t, r: bufio.NewReader(c)}
 		p.goneAway(codeProtocol)

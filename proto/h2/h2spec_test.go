@@ -22,7 +22,12 @@ func TestConformance(t *testing.T) {
 		t.Skip("h2spec takes half a minute")
 	}
 	bin := installH2spec(t)
-	w := newWorld(t, "poller")
+	for _, kind := range []string{"poller", "TLS"} {
+		t.Run(kind, func(t *testing.T) { conform(t, bin, newWorld(t, kind)) })
+	}
+}
+
+func conform(t *testing.T, bin string, w *world) {
 	w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
 		x.Response.Text(200, "a body that is longer than nothing\n")
 		return nil
@@ -33,7 +38,11 @@ func TestConformance(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, bin, "-S", "-h", host, "-p", port, "-o", "2").CombinedOutput()
+	args := []string{"-S", "-h", host, "-p", port, "-o", "2"}
+	if w.kind == "TLS" {
+		args = append(args, "-t", "-k")
+	}
+	out, err := exec.CommandContext(ctx, bin, args...).CombinedOutput()
 	text := string(out)
 	if at := strings.Index(text, "Failures:"); at >= 0 {
 		t.Error(text[at:])

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2/hpack"
 )
@@ -33,13 +32,7 @@ type got struct {
 // peer connects, greets and sends its settings.
 func (w *world) peer(settings ...settingValue) *peer {
 	w.t.Helper()
-	c, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(soon))
-	return greet(w.t, c, settings...)
+	return greet(w.t, w.dial(), settings...)
 }
 
 func greet(t *testing.T, c net.Conn, settings ...settingValue) *peer {

@@ -1,8 +1,14 @@
 package h2
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,6 +34,8 @@ type world struct {
 	addr   string
 	seen   chan outcome
 	served sync.WaitGroup
+
+	shaking sync.WaitGroup // hands, by TLS
 }
 
 // An outcome is what the observer was told of one exchange.
@@ -41,9 +49,9 @@ type outcome struct {
 // soon is how long a test waits for what must happen at once.
 const soon = 20 * time.Second
 
-// each runs f over both kinds of client connection.
+// each runs f over all kinds of client connection.
 func each(t *testing.T, f func(t *testing.T, w *world)) {
-	for _, kind := range []string{"poller", "net.Conn"} {
+	for _, kind := range []string{"poller", "net.Conn", "TLS"} {
 		t.Run(kind, func(t *testing.T) { f(t, newWorld(t, kind)) })
 	}
 }
@@ -118,6 +126,7 @@ func (w *world) serve(c ServerConfig) {
 	stop := w.accept(l)
 	w.t.Cleanup(func() {
 		stop()
+		w.shaking.Wait()
 		w.srv.Close()
 		w.served.Wait()
 		if n := w.srv.Open(); n != 0 {
@@ -128,7 +137,7 @@ func (w *world) serve(c ServerConfig) {
 
 // accept hands the connections of l to the server until the function it returns is called.
 func (w *world) accept(l net.Listener) func() {
-	if w.kind == "poller" {
+	if w.kind != "net.Conn" {
 		pl, err := w.group.Listen(l, w.adopt)
 		if err != nil {
 			w.t.Fatal(err)
@@ -150,7 +159,59 @@ func (w *world) accept(l net.Listener) func() {
 
 func (w *world) adopt(c poll.Conn) {
 	w.served.Add(1)
-	w.srv.Serve(c, factsOf(c), w.served.Done)
+	if w.kind != "TLS" {
+		w.srv.Serve(c, factsOf(c), w.served.Done)
+		return
+	}
+	w.shaking.Go(func() {
+		s := poll.SealServer(c, &tls.Config{Certificates: []tls.Certificate{certificate()}, NextProtos: []string{"h2"}})
+		c.SetReadDeadline(clock.Now() + int64(soon))
+		if err := s.Handshake(); err != nil {
+			s.Close()
+			w.served.Done()
+			return
+		}
+		facts, state := factsOf(c), s.State()
+		facts.TLS = &state
+		w.srv.Serve(s, facts, w.served.Done)
+	})
+}
+
+// certificate is that of 127.0.0.1, by nobody.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+})
+
+// trusting is how a client speaks to the server of a world over TLS.
+func trusting() *tls.Config { return &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}} }
+
+// dial connects as the world's kind asks.
+func (w *world) dial() net.Conn {
+	w.t.Helper()
+	var c net.Conn
+	var err error
+	if w.kind == "TLS" {
+		c, err = tls.Dial("tcp", w.addr, trusting())
+	} else {
+		c, err = net.Dial("tcp", w.addr)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(soon))
+	return c
 }
 
 func factsOf(c poll.Conn) weir.Conn {
@@ -161,12 +222,19 @@ func factsOf(c poll.Conn) weir.Conn {
 // browser returns a client that is not ours.
 func (w *world) browser() *http.Client {
 	tr := &http.Transport{Protocols: new(http.Protocols)}
-	tr.Protocols.SetUnencryptedHTTP2(true)
+	tr.Protocols.SetUnencryptedHTTP2(w.kind != "TLS")
+	tr.Protocols.SetHTTP2(w.kind == "TLS")
+	tr.TLSClientConfig = trusting()
 	w.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: soon}
 }
 
-func (w *world) url(path string) string { return "http://" + w.addr + path }
+func (w *world) url(path string) string {
+	if w.kind == "TLS" {
+		return "https://" + w.addr + path
+	}
+	return "http://" + w.addr + path
+}
 
 // echo answers with what was asked: method, path and body.
 var echo = weir.HandlerFunc(func(x *weir.Exchange) error {
