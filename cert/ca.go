@@ -85,7 +85,7 @@ func (c CA) Check() error {
 
 // String is the CA's name, or the host of its directory.
 func (c CA) String() string {
-	if c.Name != "" {
+	if c.Name != "" && !strings.Contains(c.Name, "://") {
 		return c.Name
 	}
 	if u, err := url.Parse(c.Directory); err == nil && u.Host != "" {
