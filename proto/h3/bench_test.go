@@ -66,3 +66,45 @@ func benchTheirs(b *testing.B) string {
 	b.Cleanup(func() { s.Close(); <-over; pc.Close() })
 	return pc.LocalAddr().String()
 }
+
+// BenchmarkLarge is an answer of 10 MiB, client included.
+func BenchmarkLarge(b *testing.B) {
+	body := content(10 << 20)
+	s := NewServer(ServerConfig{Observer: weir.Observers(nil), Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Text(200, body)
+		return nil
+	})})
+	pc := listenUDP(b)
+	over := make(chan error)
+	go func() {
+		over <- s.ServePacket(Socket{Conn: pc, TLS: serverTLS(), Facts: func(r, l netip.AddrPort) weir.Conn { return weir.Conn{Remote: r} }})
+	}()
+	b.Cleanup(func() { s.Close(); <-over; pc.Close() })
+	tr := NewTransport(&weir.Endpoint{Upstream: "u", Name: "o", Address: pc.LocalAddr().String()}, TransportConfig{TLS: clientTLS()})
+	b.Cleanup(tr.Close)
+	b.SetBytes(10 << 20)
+	b.ReportAllocs()
+	x := &weir.Exchange{}
+	st := &discard{}
+	for b.Loop() {
+		x.Reset(&weir.Conn{})
+		x.Request.Method, x.Request.Path, x.Request.Authority = "GET", "/", "a.test"
+		weir.Serve(forward(tr), x, st, weir.Observers(nil))
+		if x.Fault != nil || st.n != len(body) {
+			b.Fatal(x.Fault, st.n)
+		}
+	}
+}
+
+// discard is a weir.Stream that counts.
+type discard struct {
+	stream
+	n int
+}
+
+func (s *discard) Respond(x *weir.Exchange) error {
+	n, err := io.Copy(io.Discard, x.Response.Body)
+	s.n = int(n)
+	x.Response.Body.Close()
+	return err
+}

@@ -216,7 +216,8 @@ func TestMigration(t *testing.T) {
 
 // Where many handshakes are not ended, clients have to prove their addresses first.
 func TestRetry(t *testing.T) {
-	w := serve(t, ServerConfig{Handler: echo})
+	const retryAbove = 20
+	w := serve(t, ServerConfig{Handler: echo, Limits: Limits{Handshakes: retryAbove}})
 	c := clientTLS()
 	c.NextProtos = []string{Protocol}
 	pc := listenUDP(t)

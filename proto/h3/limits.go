@@ -7,6 +7,10 @@ type Limits struct {
 	Fields  int // number of field lines; default 100
 	Trailer int // bytes of a trailer section; default 8 KiB
 	Streams int // requests of one connection that may be under way at a time; default 128
+
+	// Handshakes is from how many unfinished ones of a socket on a client must prove its address (RFC 9000, section
+	// 8.1.2) before weir does anything for it; default 512. From eight times as many on, it is refused.
+	Handshakes int
 }
 
 func (l Limits) orDefaults() Limits {
@@ -20,6 +24,7 @@ func (l Limits) orDefaults() Limits {
 	def(&l.Fields, 100)
 	def(&l.Trailer, 8<<10)
 	def(&l.Streams, 128)
+	def(&l.Handshakes, 512)
 	return l
 }
 

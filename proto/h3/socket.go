@@ -52,12 +52,8 @@ type socket struct {
 	once   sync.Once
 }
 
-// retryAbove is from how many unfinished handshakes on a client must prove its address (RFC 9000, section 8.1.2) before
-// weir does anything for it, and refuseAbove from how many on it is refused.
-const (
-	retryAbove  = 64
-	refuseAbove = 1024
-)
+// refuseTimes is how many times Limits.Handshakes there may be before clients are refused.
+const refuseTimes = 8
 
 var errRefused = errors.New("the connection is refused")
 
@@ -86,7 +82,7 @@ func (k *socket) listen() error {
 		Conn:                k.Conn,
 		ConnectionIDLength:  8,
 		StatelessResetKey:   &reset,
-		VerifySourceAddress: func(net.Addr) bool { return k.halves.Load() >= retryAbove },
+		VerifySourceAddress: func(net.Addr) bool { return k.crowd() >= 1 },
 		ConnContext:         k.admit,
 	}
 	ln, err := k.tr.ListenEarly(withProtocol(k.TLS), k.config())
@@ -163,9 +159,12 @@ type guest struct {
 
 type guestKey struct{}
 
+// crowd is how many times as many handshakes as are usual have not ended.
+func (k *socket) crowd() int64 { return k.halves.Load() / int64(k.srv.config.Load().Limits.Handshakes) }
+
 // admit decides on a connection before anything is done for it.
 func (k *socket) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	if k.halves.Load() >= refuseAbove {
+	if k.crowd() >= refuseTimes {
 		return nil, errRefused
 	}
 	if k.Admit != nil && !k.Admit(addrPort(info.RemoteAddr)) {

@@ -176,6 +176,10 @@ type dialing struct {
 
 // take returns a connection with a place for x, and whether it was there before. The place is given back by leave.
 func (t *Transport) take(x *weir.Exchange) (u *upConn, kept bool, f *weir.Fault) {
+	u, d := t.place()
+	if u != nil {
+		return u, true, nil
+	}
 	patience := t.cfg.Connect
 	if x.Route != nil && x.Route.Connect > 0 {
 		patience = x.Route.Connect
@@ -184,20 +188,18 @@ func (t *Transport) take(x *weir.Exchange) (u *upConn, kept bool, f *weir.Fault)
 	defer cancel()
 	x.Watch(canceler(cancel))
 	defer x.Watch(nil)
-	for waited := false; ; waited = true {
-		u, d := t.place()
-		if u != nil {
-			return u, !waited, nil
-		}
+	for u == nil {
 		select {
 		case <-d.done:
-			if d.fault != nil {
-				return nil, false, d.fault
-			}
 		case <-ctx.Done():
 			return nil, false, t.waitFault(ctx)
 		}
+		if d.fault != nil {
+			return nil, false, d.fault
+		}
+		u, d = t.place()
 	}
+	return u, false, nil
 }
 
 // A canceler is a function as a weir.Canceler.
