@@ -98,11 +98,25 @@ func (st *stage) client(step *Step) error {
 			listener = words[i]
 		}
 	}
-	c, err := st.dial(&dialer, listener)
+	c, err := st.connect(&dialer, listener)
 	if err == nil {
 		st.keep(words[0], newPeer(c))
 	}
 	return err
+}
+
+// connect connects as clients of the mode do.
+func (st *stage) connect(dialer *net.Dialer, listener string) (net.Conn, error) {
+	if !st.sealed[listener] {
+		return st.dial(dialer, listener)
+	}
+	switch st.mode {
+	case H2:
+		return dialH2(dialer, st.vars[listener])
+	case H3:
+		return dialH3(dialer, st.vars[listener])
+	}
+	return st.dial(dialer, listener)
 }
 
 // dial connects to a listener, or with an @ to an address.
@@ -119,7 +133,7 @@ func (st *stage) dial(dialer *net.Dialer, listener string) (net.Conn, error) {
 	if err != nil || direct || !st.sealed[listener] {
 		return c, err
 	}
-	return seal(c)
+	return seal(c, "http/1.1")
 }
 
 func (st *stage) send(step *Step) error {
@@ -182,7 +196,7 @@ func (st *stage) expectHead(step *Step) error {
 		}
 		return nil
 	case !startLine.MatchString(step.Text):
-		return take(&p.fields, step.Text)
+		return p.take(step.Text)
 	}
 	if err := p.readHead(); err != nil {
 		return err
@@ -264,6 +278,11 @@ func (st *stage) expectTrailer(step *Step) error {
 	p, err := st.peer(step.Name)
 	if err != nil {
 		return err
+	}
+	if step.Text == "" && len(p.after) > 0 {
+		return fmt.Errorf("more fields came: %s", list(p.after))
+	} else if step.Text == "" {
+		return nil
 	}
 	return take(&p.after, step.Text)
 }

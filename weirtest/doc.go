@@ -25,10 +25,14 @@
 //
 // A script runs several times, once in each of [Modes]: its clients speak unencrypted HTTP/1.1 (h1), the same in
 // TLS (https), HTTP/2 (h2), and HTTP/3 (h3). The listeners get a certificate for it, clients trust it, curl too, and
-// http://{{http}} becomes https://. {{scheme}} is what URLs begin with, {{version}} what logs call the protocol. A
+// http://{{http}} becomes https://. {{scheme}} is what URLs begin with, {{version}} the version as in Via, {{protocol}} as in logs. A
 // script that is not for all of them says so on a line near the top, with the reason:
 //
 //	only h1,https: the bytes of HTTP/1 are what it tests
+//
+// Scripts always speak as HTTP/1 does: package dialect makes of it what the version at hand has for it. There several
+// requests of a client are streams of one connection, "closed" means that the stream has ended, fields that concern
+// the connection are never sent and need not come, and what curl prints is brought into the form of HTTP/1.
 //
 // # Peers
 //
@@ -58,7 +62,7 @@
 //	NAME<< TEXT              the next bytes are TEXT
 //	NAME body TEXT           the content that belongs to the last head is TEXT
 //	NAME body-ends           the content ends too early
-//	NAME trailer Field: V    a field that followed the content
+//	NAME trailer Field: V    a field that followed the content; without a field: there was no other
 //	NAME find TEXT           read until TEXT has come
 //	NAME closed              nothing more comes: the other side has closed (or reset)
 //	NAME close               close; also "half-close" and "abort" (a reset)

@@ -2,6 +2,7 @@ package weirtest
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
 )
 
 // A count is how many answers of each kind there were.
@@ -36,25 +40,55 @@ func (c *count) String() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// newClient returns a client of weir that keeps its connections and asks once.
-func (st *stage) newClient() *http.Client {
-	t := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return st.dial(&net.Dialer{Timeout: patience}, "http")
-	}}
-	return &http.Client{Timeout: patience, Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error {
+// newClient returns a client of weir that keeps its connections and asks once, and what it has to be rid of.
+func (st *stage) newClient() (*http.Client, func()) {
+	c := &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
+	dialer := &net.Dialer{Timeout: patience}
+	switch {
+	case st.sealed["http"] && st.mode == H3:
+		t := &http3.Transport{Dial: func(ctx context.Context, _ string, _ *tls.Config, q *quic.Config) (*quic.Conn, error) {
+			config, err := trusting("h3")
+			if err != nil {
+				return nil, err
+			}
+			return quic.DialAddr(ctx, st.vars["http"], config, q)
+		}}
+		c.Transport = t
+		return c, func() { t.Close() }
+	case st.sealed["http"] && st.mode == H2:
+		c.Transport = &http.Transport{
+			ForceAttemptHTTP2: true,
+			DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+				return sealH2(dialer, st.vars["http"])
+			},
+		}
+	default:
+		c.Transport = &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return st.dial(dialer, "http")
+		}}
+	}
+	return c, c.CloseIdleConnections
+}
+
+// base is what URLs begin with for such a client: where the transport does not know of TLS, it is left out.
+func (st *stage) base() string {
+	if st.mode.streams() {
+		return "https://"
+	}
+	return "http://"
 }
 
 // ask makes one request and says what kind of answer came: the server's name, or else the status, or "failed"
 // and why.
-func ask(c *http.Client, method, path string, fields []string) string {
+func ask(c *http.Client, method, base, path string, fields []string) string {
 	host := "test"
 	if !strings.HasPrefix(path, "/") {
 		host, path, _ = strings.Cut(path, "/")
 		path = "/" + path
 	}
-	r, err := http.NewRequest(method, "http://"+host+path, nil)
+	r, err := http.NewRequest(method, base+host+path, nil)
 	if err != nil {
 		return err.Error()
 	}
@@ -91,11 +125,11 @@ func (st *stage) tally(step *Step) error {
 		method, rest = rest[0], rest[1:]
 	}
 	return st.again(step, func() (string, int, error) {
-		c := st.newClient()
-		defer c.CloseIdleConnections()
+		c, end := st.newClient()
+		defer end()
 		sum := count{m: map[string]int{}}
 		for range n {
-			sum.add(ask(c, method, rest[0], rest[1:]))
+			sum.add(ask(c, method, st.base(), rest[0], rest[1:]))
 		}
 		return sum.String(), 0, nil
 	})
@@ -107,7 +141,8 @@ type load struct {
 	end    chan struct{}
 	once   sync.Once
 	group  sync.WaitGroup
-	client *http.Client
+	ask    func() string
+	hangUp func()
 }
 
 // load is "NAME N PATH".
@@ -120,21 +155,23 @@ func (st *stage) load(step *Step) error {
 	if err != nil {
 		return err
 	}
-	l := &load{sum: count{m: map[string]int{}}, end: make(chan struct{}), client: st.newClient()}
+	c, hangUp := st.newClient()
+	l := &load{sum: count{m: map[string]int{}}, end: make(chan struct{}), hangUp: hangUp}
+	l.ask = func() string { return ask(c, http.MethodGet, st.base(), words[2], nil) }
 	st.loads[words[0]] = l
 	for range n {
-		l.group.Go(func() { l.run(words[2]) })
+		l.group.Go(l.run)
 	}
 	return nil
 }
 
-func (l *load) run(path string) {
+func (l *load) run() {
 	for {
 		select {
 		case <-l.end:
 			return
 		case <-time.After(time.Millisecond): // the machine has other scripts to run
-			l.sum.add(ask(l.client, http.MethodGet, path, nil))
+			l.sum.add(l.ask())
 		}
 	}
 }
@@ -142,7 +179,7 @@ func (l *load) run(path string) {
 func (l *load) stop() {
 	l.once.Do(func() { close(l.end) })
 	l.group.Wait()
-	l.client.CloseIdleConnections()
+	l.hangUp()
 }
 
 func (st *stage) unload(step *Step) error {

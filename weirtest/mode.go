@@ -19,9 +19,8 @@ const (
 	H3    Mode = "h3"    // HTTP/3
 )
 
-// Modes are those that weir's listeners have been taught so far. H2 and H3 belong here as soon as a listener takes
-// protocols = ["h2"] and ["h3"].
-var Modes = []Mode{H1, HTTPS}
+// Modes are those that scripts run in.
+var Modes = []Mode{H1, HTTPS, H2}
 
 var everyMode = []Mode{H1, HTTPS, H2, H3}
 
@@ -36,19 +35,30 @@ func (m Mode) scheme() string {
 	return "http"
 }
 
-// version is how weir names the protocol.
+// version is that of HTTP as Via has it.
 func (m Mode) version() string {
 	switch m {
 	case H2:
-		return "HTTP/2.0"
+		return "2.0"
 	case H3:
-		return "HTTP/3.0"
+		return "3.0"
+	}
+	return "1.1"
+}
+
+// protocol is the version as logs have it.
+func (m Mode) protocol() string {
+	if m.streams() {
+		return "HTTP/" + strings.TrimSuffix(m.version(), ".0")
 	}
 	return "HTTP/1.1"
 }
 
-// protocol is what the listeners' configuration says.
-func (m Mode) protocol() string {
+// streams reports whether exchanges have streams of their own.
+func (m Mode) streams() bool { return m == H2 || m == H3 }
+
+// offered is what the listeners' configuration says.
+func (m Mode) offered() string {
 	if m == HTTPS || m == "" {
 		return string(H1)
 	}

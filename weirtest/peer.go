@@ -8,11 +8,14 @@ import (
 	"net"
 	"net/textproto"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"weir/weirtest/dialect"
 )
 
 // patience is how long a script waits for what has to happen, unless it says otherwise.
@@ -76,11 +79,7 @@ func (p *peer) shut() error {
 
 // abort closes the connection at once with a reset.
 func (p *peer) abort() error {
-	below := below(p.conn)
-	if t, ok := below.(*net.TCPConn); ok {
-		t.SetLinger(0)
-	}
-	err := below.Close()
+	err := abort(p.conn)
 	p.close.Do(func() { close(p.out) })
 	return err
 }
@@ -135,6 +134,18 @@ func (p *peer) readFields() ([]field, error) {
 		out = append(out, field{name, strings.Trim(value, " \t")})
 	}
 }
+
+// take finds a field of the last head that line describes and names it. An answer in HTTP/2 and 3 has none that concerns
+// the connection; that none came is the client's own concern.
+func (p *peer) take(line string) error {
+	err := take(&p.fields, line)
+	if _, ok := p.conn.(*dialect.Conn); ok && err != nil && connectionField.MatchString(line) {
+		return nil
+	}
+	return err
+}
+
+var connectionField = regexp.MustCompile(`(?i)^(connection|keep-alive|upgrade):`)
 
 // take finds a field that line describes among those not named yet and names it.
 func take(fields *[]field, line string) error {
@@ -249,9 +260,13 @@ func early(err error) error {
 	return err
 }
 
-// readEnd makes sure that nothing more comes.
+// readEnd makes sure that nothing more comes. Where each exchange has a stream of its own, that is when the last one
+// has ended: the connection may well stay.
 func (p *peer) readEnd() error {
 	p.soon()
+	if d, ok := p.conn.(*dialect.Conn); ok {
+		d.Settle()
+	}
 	_, err := p.in.Peek(1)
 	if err == nil {
 		rest, _ := p.in.Peek(p.in.Buffered())

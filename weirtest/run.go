@@ -84,7 +84,7 @@ func runScript(bin string, data []byte, mode Mode) (err error) {
 	}
 	st := &stage{
 		bin: bin, mode: mode, dir: dir, files: map[string]string{},
-		vars:    map[string]string{"dir": dir, "scheme": mode.scheme(), "version": mode.version()},
+		vars:    map[string]string{"dir": dir, "scheme": mode.scheme(), "version": mode.version(), "protocol": mode.protocol()},
 		targets: map[string]target{}, peers: map[string]*peer{}, loads: map[string]*load{}, patience: patience,
 		sealed: map[string]bool{}, authorities: map[string]*authority{},
 	}

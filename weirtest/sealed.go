@@ -1,11 +1,15 @@
 package weirtest
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
 	"time"
+
+	"weir/weirtest/dialect"
 )
 
 // houseDir is where a script's directory holds what weir's certificate and its clients need.
@@ -35,7 +39,7 @@ func (st *stage) encrypt(data []byte) ([]byte, error) {
 		}
 		st.sealed[string(m[1])] = true
 		return fmt.Appendf(nil, "listener %q {\n  protocols = [%q]\n  tls {\n    certificate = \"%s/weir.pem\"\n    key         = \"%s/weir.key\"\n  }\n  %s\n%s",
-			m[1], st.mode.protocol(), houseDir, houseDir, m[2], m[3])
+			m[1], st.mode.offered(), houseDir, houseDir, m[2], m[3])
 	})
 	if !hasState.Match(data) {
 		data = fmt.Appendf(data, "\nstate_dir = \"%s/state\"\n", houseDir)
@@ -59,21 +63,68 @@ func (st *stage) moveIn() error {
 	if err := st.write(houseDir+"/root.pem", a.pem()); err != nil {
 		return err
 	}
-	return st.write(houseDir+"/.curlrc", fmt.Appendf(nil, "cacert = %q\n", st.dir+"/"+houseDir+"/root.pem"))
+	rc := fmt.Appendf(nil, "cacert = %q\n", st.dir+"/"+houseDir+"/root.pem")
+	if st.mode == H2 {
+		rc = append(rc, "http2\n"...)
+	}
+	return st.write(houseDir+"/.curlrc", rc)
 }
 
-// seal makes a client's connection an encrypted one. A handshake that fails shows where the connection is read.
-func seal(c net.Conn) (net.Conn, error) {
+// trusting is how clients of weir speak TLS. A client that was given an address sends no name.
+func trusting(protocols ...string) (*tls.Config, error) {
 	a, err := house()
 	if err != nil {
 		return nil, err
 	}
-	// A client that was given an address sends no name.
-	t := tls.Client(c, &tls.Config{RootCAs: a.pool(), ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}})
+	return &tls.Config{RootCAs: a.pool(), ServerName: "127.0.0.1", NextProtos: protocols}, nil
+}
+
+// seal makes a client's connection an encrypted one. A handshake that fails shows where the connection is read.
+func seal(c net.Conn, protocol string) (*tls.Conn, error) {
+	config, err := trusting(protocol)
+	if err != nil {
+		return nil, err
+	}
+	t := tls.Client(c, config)
 	c.SetDeadline(time.Now().Add(patience))
 	t.Handshake()
 	c.SetDeadline(time.Time{})
 	return t, nil
+}
+
+// sealH2 is seal where the other side has to choose HTTP/2.
+func sealH2(dialer *net.Dialer, address string) (*tls.Conn, error) {
+	c, err := dialer.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	t, err := seal(c, "h2")
+	if err == nil && t.ConnectionState().NegotiatedProtocol != "h2" {
+		err = errors.Join(errors.New("HTTP/2 was not agreed on"), t.Handshake())
+	}
+	return t, err
+}
+
+func dialH2(dialer *net.Dialer, address string) (net.Conn, error) {
+	t, err := sealH2(dialer, address)
+	if err != nil {
+		return nil, err
+	}
+	return dialect.H2(t)
+}
+
+func dialH3(dialer *net.Dialer, address string) (net.Conn, error) {
+	config, err := trusting("h3")
+	if err != nil {
+		return nil, err
+	}
+	local := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	if a, ok := dialer.LocalAddr.(*net.TCPAddr); ok {
+		local.IP = a.IP
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return dialect.H3(ctx, address, local, config)
 }
 
 // below is the connection that carries another one.
@@ -90,4 +141,17 @@ func closeWrite(c net.Conn) {
 		defer closeWrite(b)
 	}
 	c.(interface{ CloseWrite() error }).CloseWrite()
+}
+
+// abort closes a connection at once with a reset.
+func abort(c net.Conn) error {
+	if d, ok := c.(*dialect.Conn); ok {
+		d.Abort()
+		return nil
+	}
+	c = below(c)
+	if t, ok := c.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	return c.Close()
 }

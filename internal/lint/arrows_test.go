@@ -78,7 +78,7 @@ var arrows = []arrow{
 		why: "flags are for the command line",
 	},
 	{
-		from: "...", to: "github.com/quic-go/...", except: []string{"proto/h3/..."},
+		from: "...", to: "github.com/quic-go/...", except: []string{"proto/h3/...", "weirtest/..."},
 		why: "its API breaks with every release: one package pays for that",
 	},
 	{
