@@ -49,8 +49,10 @@ func (g *generation) sources() (files []*cert.Files, internal []string) {
 			}
 		}
 	}
+	seen := map[*cert.Files]bool{}
 	for _, source := range all {
-		if f, ok := source.(*cert.Files); ok && !slices.Contains(files, f) {
+		if f, ok := source.(*cert.Files); ok && !seen[f] {
+			seen[f] = true
 			files = append(files, f)
 		}
 		internal = append(internal, g.internal[source]...)

@@ -28,7 +28,9 @@ func (e *Engine) Status() observe.Status {
 	for _, l := range e.server.Listeners() {
 		s.Listeners = append(s.Listeners, listenerStatus(&l))
 	}
-	s.Certificates, s.ACME = e.certs.status(g, time.Now())
+	if e.certs != nil {
+		s.Certificates, s.ACME = e.certs.status(g, time.Now())
+	}
 	for _, v := range g.sites {
 		s.Sites = append(s.Sites, v.status())
 	}

@@ -74,6 +74,7 @@ func writeStatus(e *exposition, s *Status) {
 	writeSites(e, s.Sites)
 	writeUpstreams(e, s.Upstreams)
 	writeLogs(e, s.Logs)
+	writeCertificates(e, s)
 }
 
 func writeListeners(e *exposition, all []ListenerStatus) {
@@ -86,6 +87,28 @@ func writeListeners(e *exposition, all []ListenerStatus) {
 	each("weir_listener_connections", "gauge", "Connections that are open.", func(l *ListenerStatus) float64 { return float64(l.Open) })
 	each("weir_listener_accepted_total", "counter", "Connections accepted.", func(l *ListenerStatus) float64 { return float64(l.Accepted) })
 	each("weir_listener_refused_total", "counter", "Connections closed at once because the listener was at its limit.", func(l *ListenerStatus) float64 { return float64(l.Refused) })
+	each("weir_listener_strangers_total", "counter", "Connections closed for want of a proper PROXY header.", func(l *ListenerStatus) float64 { return float64(l.Strangers) })
+	writeHandshakes(e, all)
+}
+
+// writeHandshakes writes the ways in which handshakes have ended so far.
+func writeHandshakes(e *exposition, all []ListenerStatus) {
+	each := func(name, help string, wanted func(c *HandshakeCount) bool, label func(c *HandshakeCount) []string) {
+		e.family(name, "counter", help)
+		for i := range all {
+			for k := range all[i].Handshakes.Ways {
+				if c := &all[i].Handshakes.Ways[k]; wanted(c) {
+					e.sample(with(labels("listener", all[i].Name, "address", all[i].Address), label(c)...), float64(c.Count))
+				}
+			}
+		}
+	}
+	each("weir_listener_handshakes_total", "TLS handshakes that ended well, by version and whether they went on from an earlier one.",
+		func(c *HandshakeCount) bool { return c.Failure == "" },
+		func(c *HandshakeCount) []string { return []string{"version", c.Version, "resumed", yesNo(c.Resumed)} })
+	each("weir_listener_handshake_failures_total", "TLS handshakes that failed, by what they failed at; gone: the client went away. Without those of HTTP/3.",
+		func(c *HandshakeCount) bool { return c.Failure != "" },
+		func(c *HandshakeCount) []string { return []string{"failure", c.Failure} })
 }
 
 func writeSites(e *exposition, all []SiteStatus) {
@@ -137,6 +160,35 @@ func writeLogs(e *exposition, all []LogStatus) {
 	}
 }
 
+// writeCertificates writes the certificates that the configuration wants. What clients bring is no label.
+func writeCertificates(e *exposition, s *Status) {
+	each := func(name, help string, of func(c *CertificateStatus) float64) {
+		e.family(name, "gauge", help)
+		for i := range s.Certificates {
+			if c := &s.Certificates[i]; !c.OnDemand && c.State != CertificateUnasked {
+				e.sample(labels("name", c.Name(), "kind", c.Kind), of(c))
+			}
+		}
+	}
+	each("weir_certificate_not_after_timestamp_seconds", "When the certificate expires; 0: there is none. Of certificates that the configuration wants, by their first name and kind (acme, internal, files).",
+		func(c *CertificateStatus) float64 { return unix(c.Until) })
+	each("weir_certificate_renewal_timestamp_seconds", "When the certificate is to be replaced; 0: weir does not replace it, or there is none.",
+		func(c *CertificateStatus) float64 { return unix(c.Renewal) })
+	each("weir_certificate_failed_attempts", "Attempts to get the certificate that have failed in a row.",
+		func(c *CertificateStatus) float64 { return float64(c.Failed) })
+	e.family("weir_certificates", "gauge", "Certificates by state (doc/operations.md), those that clients brought the names of included.")
+	counts := map[CertificateState]int{}
+	for i := range s.Certificates {
+		counts[s.Certificates[i].State]++
+	}
+	for _, state := range certificateStates {
+		e.sample(labels("state", string(state)), float64(counts[state]))
+	}
+	e.family("weir_acme_attempts_total", "counter", "Attempts to get a certificate from public authorities, by result.")
+	e.sample(labels("result", "success"), float64(s.ACME.Issued))
+	e.sample(labels("result", "failure"), float64(s.ACME.Failed))
+}
+
 // writeProcess writes what there is to know of the process.
 func writeProcess(e *exposition) {
 	for _, g := range []struct{ from, name, kind, help string }{
@@ -172,4 +224,11 @@ func truth(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }

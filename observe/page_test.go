@@ -20,8 +20,10 @@ func TestMetricsPage(t *testing.T) {
 	bad.Route.Meter = m.Route("shop", "/*", "shop")
 	m.Observe(bad)
 	var text strings.Builder
+	l := ListenerStatus{Handshakes: HandshakeStatus{Ways: []HandshakeCount{{Version: "1.3"}, {Failure: "gone"}}}}
 	err := m.WritePrometheus(&text, Status{
-		Listeners: []ListenerStatus{{}}, Upstreams: []UpstreamStatus{{Servers: []ServerStatus{{}}}}, Logs: []LogStatus{{}},
+		Certificates: []CertificateStatus{{Names: []string{"a.example"}}},
+		Listeners:    []ListenerStatus{l}, Upstreams: []UpstreamStatus{{Servers: []ServerStatus{{}}}}, Logs: []LogStatus{{}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,9 +51,9 @@ func metricsPage(exposition string) string {
 # Metrics
 
 ` + "`/metrics`" + ` at the admin address answers in Prometheus's text format. Labels name what the configuration names (site,
-route, upstream, server, listener, log), a status, or an outcome from [causes.md](causes.md); nothing that a
-client sends becomes a label, so there are never more series than the configuration has routes and servers. A
-route has series from its first request on. Requests that no route takes are counted with empty labels.
+route, upstream, server, listener, log, certificate), a status, a state, or an outcome from [causes.md](causes.md);
+nothing that a client sends becomes a label, so there are never more series than the configuration has routes, servers
+and certificates. A route has series from its first request on. Requests that no route takes are counted with empty labels.
 
 A reload keeps every count; the series of routes that are gone end.
 

@@ -14,6 +14,9 @@ type Status struct {
 	Sites     []SiteStatus     `json:"sites"`
 	Upstreams []UpstreamStatus `json:"upstreams"`
 	Logs      []LogStatus      `json:"logs"`
+
+	Certificates []CertificateStatus `json:"certificates"`
+	ACME         ACMEStatus          `json:"acme"`
 }
 
 // A State is what weir does as a whole.
@@ -37,13 +40,20 @@ type ReloadStatus struct {
 
 // A ListenerStatus is one address that weir accepts connections on.
 type ListenerStatus struct {
-	Name     string `json:"name"`
-	Address  string `json:"address"`
-	Draining bool   `json:"draining,omitempty"`
-	Open     int64  `json:"open"`            // connections now
-	Limit    int    `json:"limit,omitempty"` // of connections; 0: none
-	Accepted uint64 `json:"accepted"`        // connections since it was opened
-	Refused  uint64 `json:"refused"`         // of these, beyond the limit
+	Name      string   `json:"name"`
+	Address   string   `json:"address"`
+	Draining  bool     `json:"draining,omitempty"`
+	TLS       bool     `json:"tls"`             // connections are encrypted
+	Protocols []string `json:"protocols"`       // "h1", "h2", "h3"; without TLS "h1", "h2c"
+	Open      int64    `json:"open"`            // connections now
+	Limit     int      `json:"limit,omitempty"` // of connections; 0: none
+	Accepted  uint64   `json:"accepted"`        // connections since it was opened
+	Refused   uint64   `json:"refused"`         // of these, beyond the limit
+
+	// Of these, closed for want of a proper PROXY header.
+	Strangers uint64 `json:"strangers,omitempty"`
+
+	Handshakes HandshakeStatus `json:"handshakes,omitzero"`
 }
 
 // A SiteStatus is one site and its routes.

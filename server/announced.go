@@ -54,7 +54,7 @@ func (l *listener) trusts(c poll.Conn, set *settings) bool {
 
 // unannounced counts a connection that was closed for want of a proper header.
 func (l *listener) unannounced(c poll.Conn, why string) {
-	l.failed.Add(1)
+	l.strangers.Add(1)
 	l.log.Debug("no PROXY header", "listener", l.name(), "peer", addressText(c.RemoteAddr()), "error", why)
 	l.release()
 }

@@ -88,6 +88,7 @@ func (h *handshake) Run(*poll.Worker) {
 		return
 	}
 	state := h.sealed.State()
+	h.l.handshakes.succeed(&state)
 	if state.NegotiatedProtocol == acmeProtocol { // it has served its purpose (RFC 8737, section 3)
 		h.end()
 		return
@@ -101,7 +102,7 @@ const acmeProtocol = "acme-tls/1"
 
 // fail ends a connection that did not agree on keys.
 func (h *handshake) fail(err error) {
-	h.l.failed.Add(1)
+	h.l.handshakes.fail(err)
 	h.l.log.Debug("handshake failed", "listener", h.set.spec.Name, "client", h.facts.RemoteIP, "error", err.Error())
 	var plain tls.RecordHeaderError
 	if errors.As(err, &plain) && speaksHTTP(plain.RecordHeader) {

@@ -29,8 +29,10 @@ type listener struct {
 	open     atomic.Int64
 	accepted atomic.Uint64
 	refused  atomic.Uint64
-	refusals atomic.Int64  // of those that were refused: how many still read why
-	failed   atomic.Uint64 // handshakes
+	refusals atomic.Int64 // of those that were refused: how many still read why
+
+	strangers  atomic.Uint64 // connections without a proper PROXY header
+	handshakes handshakes
 
 	arrivals      arrivals
 	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
@@ -200,6 +202,6 @@ func (l *listener) status() ListenerStatus {
 	return ListenerStatus{
 		Name: spec.Name, Address: l.address(), Inherited: l.inherited, Draining: l.draining.Load(),
 		Open: l.open.Load(), Limit: spec.Limit, Accepted: l.accepted.Load(), Refused: l.refused.Load(),
-		TLS: spec.TLS != nil, Failed: l.failed.Load(),
+		Strangers: l.strangers.Load(), TLS: spec.TLS != nil, Versions: spec.Versions, Handshakes: l.handshakes.counts(),
 	}
 }

@@ -68,6 +68,9 @@ type ListenerStatus struct {
 	Limit     int    // of connections; 0: none
 	Accepted  uint64 // connections since it was opened
 	Refused   uint64 // connections beyond the limit
+	Strangers uint64 // connections without a proper PROXY header
 	TLS       bool   // connections are encrypted
-	Failed    uint64 // handshakes, and connections without a proper PROXY header
+	Versions  Versions
+
+	Handshakes []HandshakeCount
 }
