@@ -150,10 +150,10 @@ func (w *answerWriter) copy(body weir.Body) error {
 	}
 	buf := copyBuffers.Get().(*[copySize]byte)
 	defer copyBuffers.Put(buf)
-	late := w.s.sendHeadSoon()
+	w.s.sendHeadSoon()
 	for {
 		n, err := body.Read(buf[:])
-		late.Stop()
+		w.s.late.Stop()
 		var werr error
 		if err == io.EOF {
 			werr = w.WriteLast(buf[:n])
@@ -172,18 +172,25 @@ func (w *answerWriter) copy(body weir.Body) error {
 }
 
 // sendHeadSoon sends the head without the first bytes of the body where these take their time.
-func (s *stream) sendHeadSoon() *time.Timer {
-	c, mark := s.c, s.mark
-	return time.AfterFunc(headWait, func() {
-		s.watching.Lock() // the struct may be another stream's by now
-		defer s.watching.Unlock()
-		if s.mark == mark {
-			c.mu.Lock()
-			s.appendHead(false)
-			c.flushSoon()
-			c.mu.Unlock()
-		}
-	})
+func (s *stream) sendHeadSoon() {
+	s.watching.Lock()
+	s.lateMark = s.mark
+	s.watching.Unlock()
+	s.late.Reset(headWait)
+}
+
+// sendLate is what the timer late does.
+func (s *stream) sendLate() {
+	s.watching.Lock()
+	defer s.watching.Unlock()
+	if s.lateMark != s.mark { // the struct is another stream's by now
+		return
+	}
+	c := s.c
+	c.mu.Lock()
+	s.appendHead(false)
+	c.flushSoon()
+	c.mu.Unlock()
 }
 
 // appendHead appends the head that waits. c.mu is held.
@@ -219,9 +226,14 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 	if err := w.send(p, false); err != nil {
 		return 0, err
 	}
-	if w.left != 0 { // else the end follows at once
-		w.s.c.flush()
+	c := w.s.c
+	if w.left != 0 {
+		c.flush()
+		return len(p), nil
 	}
+	c.mu.Lock()
+	c.flushSoon() // together with the end, which most bodies come to at once
+	c.mu.Unlock()
 	return len(p), nil
 }
 

@@ -3,6 +3,7 @@ package h2
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"weir"
 	"weir/internal/poll"
@@ -35,7 +36,10 @@ type stream struct {
 	sending waiter      // whoever sends
 	body    requestBody // the request's
 
+	late *time.Timer // sends the head without the body: see sendHeadSoon
+
 	watching sync.Mutex // protects what follows
+	lateMark uint64     // the mark that late was set with
 	mark     uint64     // changes with every use of the struct; changed under both locks
 	watched  weir.Canceler
 	told     bool
@@ -48,6 +52,9 @@ func newStream() any {
 	s.sending.init()
 	s.body.waiter.init()
 	s.body.s = s
+	s.mark = 1
+	s.late = time.AfterFunc(time.Hour, s.sendLate)
+	s.late.Stop()
 	return s
 }
 
