@@ -29,7 +29,7 @@ type TransportConfig struct {
 	KeepIdle  time.Duration // how long a connection without streams is kept; default 60s
 
 	// Ping is how long a connection with open streams may be silent before it is asked for a sign of life, which has to
-	// come within Connect; default 15s; negative: it is not asked.
+	// come within as long again; default 30s, since some servers do one thing at a time; negative: it is not asked.
 	Ping time.Duration
 
 	// Connections is how many connections to the server there are at most; default 256. A further one is opened only
@@ -58,7 +58,7 @@ func (c TransportConfig) orDefaults() TransportConfig {
 	times(&c.Stall, time.Minute)
 	times(&c.KeepIdle, time.Minute)
 	if c.Ping == 0 {
-		c.Ping = 15 * time.Second
+		c.Ping = 30 * time.Second
 	}
 	numbers(&c.Connections, 256)
 	numbers(&c.Streams, 100)

@@ -54,6 +54,7 @@ type upConn struct {
 	appended   int64     // bytes ever put into out
 	written    int64     // of those, what may have left
 	flushing   bool      // somebody writes
+	slow       bool      // the last write took its time
 	reading    bool      // the reader runs, or is to be woken by the poller
 	closing    bool      // no more is read or written but what stands in out
 	closed     bool      // Close has been called

@@ -3,6 +3,7 @@ package h2
 import (
 	"runtime"
 	"sync"
+	"time"
 
 	"weir/internal/clock"
 	"weir/internal/poll"
@@ -10,7 +11,8 @@ import (
 
 // Output of all streams gathers in one buffer. Whoever appends something while nobody writes becomes the one who writes:
 // he lets the goroutines that are ready to run have their turn, and then writes what has gathered, while others gather
-// the next buffer. Nobody writes more than once for others: what is left goes to a worker.
+// the next buffer. Nobody writes more than once for others, and nobody at all while the server takes its time: that is
+// left to a worker.
 
 // An upOutput is a buffer of frames.
 type upOutput struct{ p []byte }
@@ -21,6 +23,8 @@ const (
 	outputData = 64 << 10 // so much waits to be sent, at most, before bodies have to wait
 	outputMost = 1 << 20  // so much, before nothing new is begun, and a server that asks for more answers is given up
 	outputKept = 96 << 10 // what is kept of a buffer
+
+	slowWrite = int64(2 * time.Millisecond)
 )
 
 // waiting returns the number of bytes that gather. mu is held.
@@ -53,9 +57,13 @@ func (c *upConn) claim() bool {
 
 // send ends a turn with the connection, mu being held, and writes what has gathered.
 func (c *upConn) send() {
-	mine := c.claim()
+	mine, slow := c.claim(), c.slow
 	c.unlock()
-	if mine {
+	switch {
+	case !mine:
+	case slow:
+		c.Start((*upFlusher)(c))
+	default:
 		c.flush()
 	}
 }
@@ -88,11 +96,15 @@ func (c *upConn) flushOnce() bool {
 		patience = int64(closeTime)
 	}
 	c.mu.Unlock()
-	err := c.write(b, patience)
+	began := clock.Now()
+	c.SetWriteDeadline(began + patience)
+	err := c.write(b)
 	if err != nil {
 		c.lost(err, true)
 	}
+	slow := clock.Now()-began > slowWrite
 	c.mu.Lock()
+	c.slow = slow
 	more := err == nil && c.out != nil
 	c.flushing = more
 	over := c.closing && !more
@@ -105,11 +117,10 @@ func (c *upConn) flushOnce() bool {
 	return more
 }
 
-func (c *upConn) write(b *upOutput, patience int64) error {
+func (c *upConn) write(b *upOutput) error {
 	if b == nil {
 		return nil
 	}
-	c.SetWriteDeadline(clock.Now() + patience)
 	n, err := c.Conn.Write(b.p)
 	if err != nil {
 		c.mu.Lock()

@@ -66,7 +66,11 @@ func (c *upConn) pingAt() int64 {
 
 func (c *upConn) ping(now int64) {
 	c.append(func(p []byte) []byte { return appendPing(p, false, [8]byte([]byte(pingWord))) })
-	c.pingBy = now + int64(c.t.cfg.Connect)
+	patience := c.t.cfg.Ping
+	if patience < 0 {
+		patience = c.t.cfg.Connect
+	}
+	c.pingBy = now + int64(patience)
 }
 
 // expire wakes the streams whose deadlines have passed. It returns the next deadline, and whether one has waited in vain

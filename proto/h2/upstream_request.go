@@ -36,20 +36,16 @@ func (s *upStream) request(x *weir.Exchange) *weir.Fault {
 	}
 	last := c.next > maxStream
 	c.goaway = c.goaway || last
-	mine := c.claim()
-	c.unlock()
+	if f == nil && body != nil {
+		c.mu.Unlock()
+		s.startUpload(x, body) // its first bytes may leave together with the head
+		c.mu.Lock()
+	}
+	c.send()
 	if last {
 		c.t.remove(c)
 	}
-	if f == nil {
-		x.Timing.Sent = s.begun
-		if body != nil {
-			s.startUpload(x, body) // its first bytes may leave together with the head
-		}
-	}
-	if mine {
-		c.flush()
-	}
+	x.Timing.Sent = s.begun
 	return f
 }
 
