@@ -144,9 +144,7 @@ func (r *round) fail(err error) error {
 	case *sinkError:
 		r.err = e.err
 	case *connError:
-		t.mu.Lock()
-		r.u.remove()
-		t.mu.Unlock()
+		r.u.lose()
 		r.u.peer.fail(e)
 		r.err = t.fault(weir.CauseUpstreamProtocol, weir.RetryNever, "read from", err)
 	case *streamError:

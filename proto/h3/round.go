@@ -97,6 +97,7 @@ func (r *round) open() *weir.Fault {
 		}
 	}
 	if err != nil {
+		r.u.lose()
 		return t.fault(weir.CauseUpstreamClosed, weir.RetryAlways, "write to", err)
 	}
 	r.str = str
@@ -318,10 +319,12 @@ func (r *round) fault(err error, c weir.Cause, retry weir.Retry, op string) *wei
 			retry = weir.RetryIdempotent
 		}
 		return t.fault(c, retry, op, fmt.Errorf("%w (%s)", err, code(reset.ErrorCode)))
-	case errors.As(err, &closed) && closed.Remote && code(closed.ErrorCode) != codeNone:
-		return t.fault(weir.CauseUpstreamReset, weir.RetryIdempotent, op, fmt.Errorf("%w (%s)", err, code(closed.ErrorCode)))
 	case isTimeout(err):
 		return t.fault(c, weir.RetryIdempotent, op, err)
+	}
+	r.u.lose()
+	if errors.As(err, &closed) && closed.Remote && code(closed.ErrorCode) != codeNone {
+		return t.fault(weir.CauseUpstreamReset, weir.RetryIdempotent, op, fmt.Errorf("%w (%s)", err, code(closed.ErrorCode)))
 	}
 	return t.fault(weir.CauseUpstreamClosed, weir.RetryIdempotent, op, err)
 }

@@ -72,6 +72,13 @@ func (u *upConn) remove() {
 	u.t.conns = slices.DeleteFunc(u.t.conns, func(c *upConn) bool { return c == u })
 }
 
+// lose takes a connection that has failed from those that take requests, before its end has come to be known.
+func (u *upConn) lose() {
+	u.t.mu.Lock()
+	defer u.t.mu.Unlock()
+	u.remove()
+}
+
 // enter takes a place. The transport is locked.
 func (u *upConn) enter() { u.active++ }
 
