@@ -179,3 +179,43 @@ func TestChallengesThatSuit(t *testing.T) {
 		}
 	}
 }
+
+func TestConfigurationsAreToldApart(t *testing.T) {
+	cloud := func(token string) Provider {
+		p, err := NewCloudDNS("cloudflare", token, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	print := func(c Config) string {
+		s, err := newSettings(t.TempDir(), c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.fingerprint()
+	}
+	ca := func(eab string) []CA { return []CA{{Directory: "https://ca.example/", EAB: &EAB{"id", eab}}} }
+	seen := map[string]bool{}
+	list := []Config{
+		{},
+		{Email: "a@b"},
+		{Challenge: HTTP01},
+		{DNS: cloud("x")},
+		{DNS: cloud("y")},
+		{DNS: RFC2136{Server: "a:53"}},
+		{NoHTTP: true},
+		{CAs: ca("x")},
+		{CAs: ca("y")},
+		{Resolvers: []string{"192.0.2.1:53"}},
+	}
+	for _, c := range list {
+		if print(c) != print(c) {
+			t.Errorf("%+v is not itself", c)
+		}
+		seen[print(c)] = true
+	}
+	if !(print(list[3]) == print(Config{DNS: cloud("x")})) || len(seen) != len(list) {
+		t.Errorf("%d of %d configurations", len(seen), len(list))
+	}
+}

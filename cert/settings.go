@@ -139,7 +139,11 @@ func newSettings(dir string, c Config, log *slog.Logger) (*settings, error) {
 // fingerprint tells configurations apart. It has secrets and is not to be shown.
 func (s *settings) fingerprint() string {
 	c := s.Config
-	out := fmt.Sprintf("%q %v %T%+v %q %q %v %v %v %d", c.Email, c.Challenge, c.DNS, c.DNS, c.DNSName, c.Resolvers, c.Propagation, c.NoHTTP, c.NoTLS, c.HTTPPort)
+	dns := fmt.Sprintf("%T%+v", c.DNS, c.DNS)
+	if p, ok := c.DNS.(*CloudDNS); ok {
+		dns = p.fingerprint()
+	}
+	out := fmt.Sprintf("%q %v %q %q %q %v %v %v %d", c.Email, c.Challenge, dns, c.DNSName, c.Resolvers, c.Propagation, c.NoHTTP, c.NoTLS, c.HTTPPort)
 	for _, ca := range c.CAs {
 		out += fmt.Sprintf(" %q %q %q", ca.Directory, ca.Staging, ca.Profile)
 		if ca.EAB != nil {
