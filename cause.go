@@ -25,6 +25,7 @@ const (
 	CauseClientHeaderTimeout
 	CauseClientBodyTimeout
 	CauseClientWriteTimeout
+	CauseClientDeadline
 	CauseMethodRefused
 	CauseMisdirected
 
@@ -100,6 +101,7 @@ var causes = [causeCount]causeInfo{
 	CauseClientHeaderTimeout:   {"client.header_timeout", SideClient, 408, "the request head did not arrive in time", "raise timeouts.header of the listener if honest clients are that slow"},
 	CauseClientBodyTimeout:     {"client.body_timeout", SideClient, 408, "the request body arrived more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
 	CauseClientWriteTimeout:    {"client.write_timeout", SideClient, 499, "the client took the answer more slowly than the floor", "lower timeouts.body_floor of the listener if honest clients are that slow"},
+	CauseClientDeadline:        {"client.deadline", SideClient, 408, "the time that a client of gRPC had given for its call (grpc-timeout) was over", "see why the server takes longer, or have the client give it more time"},
 	CauseMethodRefused:         {"client.method", SideClient, 405, "the method is not served here", "CONNECT and TRACE are refused: weir is no forward proxy"},
 	CauseMisdirected:           {"client.misdirected", SideClient, 421, "the connection was encrypted for another site, and this one asks more of its clients", "the client comes back on a connection of its own"},
 

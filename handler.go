@@ -90,13 +90,17 @@ var ErrDetached = errors.New("the exchange goes on by itself")
 var errNoAnswer = errors.New("no handler left an answer")
 
 // Fail records err as the exchange's fault and makes the plain answer to it: the status of its
-// cause and a text that says nothing of what stands behind weir. An answer that the handler had
-// begun is thrown away.
+// cause and a text that says nothing of what stands behind weir; a call of gRPC gets the status that
+// gRPC has for it. An answer that the handler had begun is thrown away.
 func (x *Exchange) Fail(err error) {
 	f := AsFault(err)
 	x.Fault = f
 	r := &x.Response
-	r.Text(f.StatusCode(), f.Cause.Public())
+	if x.IsGRPC() {
+		r.failGRPC(f)
+	} else {
+		r.Text(f.StatusCode(), f.Cause.Public())
+	}
 	if f.RetryAfter > 0 {
 		r.Header.Add("Retry-After", itoa(f.RetryAfter))
 	}
