@@ -210,7 +210,7 @@ func TestConfigurationsAreToldApart(t *testing.T) {
 		{Resolvers: []string{"192.0.2.1:53"}},
 	}
 	for _, c := range list {
-		if print(c) != print(c) {
+		if one, other := print(c), print(c); one != other {
 			t.Errorf("%+v is not itself", c)
 		}
 		seen[print(c)] = true
