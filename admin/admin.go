@@ -8,6 +8,9 @@
 //	GET  /failures   the last exchanges that failed, as JSON
 //	GET  /metrics    Prometheus's text format
 //	POST /reload     {"warnings": [...], "partly": false}, or with status 422 {"error": "..."}
+//	GET  /certificates        Certificates as JSON
+//	GET  /certificates/root   the root of weir's own authority in PEM, or 404
+//	POST /certificates/renew  {"name": "..."}; Certificates as JSON, with status 422 where there is no new one
 //	GET  /explain    ?url=&method=&header=Name: value&client=
 //	POST /explain    ExplainRequest as JSON
 //
@@ -57,6 +60,12 @@ type Engine interface {
 	// its file, line and the quoted line. Warnings come with success. partly: some of them are errors, and what they
 	// are about is as it was before, or not served.
 	Reload(ctx context.Context) (warnings []string, partly bool, err error)
+	// Renew gets new certificates in the place of those that a name leads to, waits for them and returns what is
+	// there then. The error's text is for people: the step that failed and why. It is one of cert.ErrNoName where
+	// the name leads to none.
+	Renew(ctx context.Context, name string) ([]observe.CertificateStatus, error)
+	// Root returns the root of weir's own authority in PEM; the error says that there is none.
+	Root() ([]byte, error)
 	// Explain runs a request dry. The result is answered as JSON. An error is the request's.
 	Explain(r ExplainRequest) (any, error)
 }

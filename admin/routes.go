@@ -41,6 +41,9 @@ func routes(e Engine, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /failures", a.failures)
 	mux.HandleFunc("GET /metrics", a.metrics)
 	mux.HandleFunc("POST /reload", a.reload)
+	mux.HandleFunc("GET /certificates", a.certificates)
+	mux.HandleFunc("GET /certificates/root", a.root)
+	mux.HandleFunc("POST /certificates/renew", a.renew)
 	mux.HandleFunc("GET /explain", a.explainQuery)
 	mux.HandleFunc("POST /explain", a.explainBody)
 	mux.HandleFunc("GET /{$}", static("index.html", "text/html; charset=utf-8"))
@@ -87,6 +90,7 @@ func (a *api) stateNow() observe.State {
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 	s := a.engine.Status()
 	s.Listeners, s.Sites, s.Upstreams, s.Logs = list(s.Listeners), list(s.Sites), list(s.Upstreams), list(s.Logs)
+	s.Certificates = list(s.Certificates)
 	answer(w, http.StatusOK, s)
 }
 
@@ -194,7 +198,7 @@ func list[T any](s []T) []T {
 }
 
 // A Live is what changes from second to second. Sites are counted; those that are not as they should be are
-// listed without their routes.
+// listed without their routes. Of certificates the first ones are listed that somebody should look at.
 type Live struct {
 	Now       time.Time                `json:"now"`
 	Version   string                   `json:"version"`
@@ -209,9 +213,15 @@ type Live struct {
 	Routes    int                      `json:"routes"`
 	Broken    []observe.SiteStatus     `json:"broken"`
 	Failures  []observe.Failure        `json:"failures"`
+
+	Certificates    []observe.CertificateStatus `json:"certificates"`
+	CertificatesSum int                         `json:"certificates_sum"` // how many there are
 }
 
-const liveFailures = 50
+const (
+	liveFailures     = 50
+	liveCertificates = 50
+)
 
 func (a *api) live(w http.ResponseWriter, _ *http.Request) {
 	s := a.engine.Status()
@@ -220,6 +230,9 @@ func (a *api) live(w http.ResponseWriter, _ *http.Request) {
 		Traffic: a.engine.Traffic(), Listeners: list(s.Listeners), Upstreams: list(s.Upstreams), Logs: list(s.Logs),
 		Sites: len(s.Sites), Broken: []observe.SiteStatus{}, Failures: list(a.engine.Failures()),
 	}
+	observe.WorstFirst(s.Certificates)
+	l.CertificatesSum = len(s.Certificates)
+	l.Certificates = list(s.Certificates[:min(len(s.Certificates), liveCertificates)])
 	for _, site := range s.Sites {
 		l.Routes += len(site.Routes)
 		if site.State != observe.SiteOK {

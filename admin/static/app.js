@@ -149,6 +149,7 @@ function showTraffic(h) {
 // ---------------------------------------------------------------- parts
 
 const stateClass = {serving: "good", draining: "warn", starting: "warn"};
+const certificateClass = {ok: "good", pending: "warn", doubtful: "warn", expired: "bad", missing: "bad"};
 const healthClass = {healthy: "good", unchecked: "good", unhealthy: "bad", ejected: "warn", draining: "warn"};
 const inService = s => s.health === "healthy" || s.health === "unchecked";
 
@@ -171,11 +172,42 @@ function showNotices(live) {
   for (const u of live.upstreams) {
     if (u.servers.length && !u.servers.some(inService)) notices.push({kind: "bad", title: `No server of upstream ${u.name} is in service`});
   }
+  for (const c of live.certificates) {
+    if (c.state === "missing" || c.state === "expired") notices.push({kind: "bad", title: `${nameOf(c)}: ` + (c.state === "missing" ? "there is no certificate" : "the certificate has expired"), text: whyOf(c)});
+  }
   for (const l of live.logs) {
     if (l.error) notices.push({kind: "", title: `Access log ${l.name} loses lines`, text: l.error});
   }
   keep($("notices"), notices, n => [n.kind, n.title, n.text].join("\n"), n =>
     el("div", "notice " + n.kind, el("p", "", n.title), n.text ? el("pre", "", n.text) : null));
+}
+
+// ---------------------------------------------------------------- certificates
+
+const nameOf = c => c.names.join(", ") || c.file;
+const whyOf = c => [c.step, c.problem].filter(Boolean).join(": ");
+
+// left says how long it is until then, or since.
+const left = (when, now) => !when ? "–" : new Date(when) < now ? `${ago(when, now)} ago` : ago(now, new Date(when));
+
+function showCertificates(live, now) {
+  const n = live.certificates_sum;
+  say($("certificates-sum"), !n ? "none" : n > live.certificates.length ? `the ${live.certificates.length} of ${count.format(n)} to look at first` : many(n, "certificate"));
+  keep($("certificates"), live.certificates, c => [c.kind, nameOf(c), c.file].join(" "), () => {
+    const tr = el("tr");
+    tr.append(el("td"), el("td"), el("td", "", el("span", "pill")), el("td"), el("td"), el("td", "why"));
+    return tr;
+  }, (tr, c) => {
+    const [name, from, state, until, renewal, why] = tr.children;
+    say(name, nameOf(c));
+    say(from, c.kind + (c.issuer ? ` · ${c.issuer}` : "") + (c.on_demand ? " · on demand" : ""));
+    say(state.firstChild, c.state);
+    state.firstChild.className = "pill " + (certificateClass[c.state] ?? "");
+    say(until, c.not_after && new Date(c.not_after) < now ? `ended ${left(c.not_after, now)}` : left(c.not_after, now));
+    say(renewal, left(c.renewal, now));
+    const again = c.next_attempt && new Date(c.next_attempt) > now ? `again in ${left(c.next_attempt, now)}` : "";
+    say(why, [whyOf(c), c.failed_attempts ? many(c.failed_attempts, "failed attempt") : "", again].filter(Boolean).join(" · "));
+  });
 }
 
 const serverColumns = [["Server", ""], ["Health", ""], ["Why", ""], ["Active", "n"], ["Idle", "n"], ["First byte", "n"], ["Weight", "n"]];
@@ -267,7 +299,11 @@ function showFailures(live) {
 
 function showTables(live) {
   keep($("listeners"), live.listeners, l => l.name + " " + l.address, () => el("tr"), (tr, l) =>
-    cells(tr, [l.name + (l.draining ? " (draining)" : ""), l.address, count.format(l.open) + (l.limit ? ` of ${count.format(l.limit)}` : ""), number(l.accepted), number(l.refused)], ["", "", "n", "n", "n"]));
+    cells(tr, [
+      l.name + (l.draining ? " (draining)" : ""), l.address, l.protocols.join(" ") + (l.tls ? ", encrypted" : ""),
+      count.format(l.open) + (l.limit ? ` of ${count.format(l.limit)}` : ""), number(l.accepted), number(l.refused),
+      ...(l.tls ? [number(l.handshakes?.succeeded ?? 0), number(l.handshakes?.resumed ?? 0), number(l.handshakes?.failed ?? 0)] : ["–", "–", "–"]),
+    ], ["", "", "", "n", "n", "n", "n", "n", "n"]));
   keep($("logs"), live.logs, l => [l.name, l.to, l.format].join(" "), () => el("tr"), (tr, l) =>
     cells(tr, [l.name, l.to, number(l.written), number(l.dropped)], ["", "", "n", "n"]));
 }
@@ -396,6 +432,7 @@ function show(live) {
   showNotices(live);
   showUpstreams(live, now);
   showFailures(live);
+  showCertificates(live, now);
   showTables(live);
   document.title = live.state === "serving" ? "weir" : `weir: ${live.state}`;
 }
