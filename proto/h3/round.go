@@ -26,6 +26,7 @@ type round struct {
 	up  *upload // the request body on its way; nil: there is none
 
 	firstByte, stall time.Duration // what the server is given
+	heard            uint64        // packets that had come when the request left
 
 	canceled, rejected atomic.Bool // by the client; by the server, which has not looked at the request
 
@@ -139,12 +140,13 @@ func (r *round) send() *weir.Fault {
 	out = appendRequestFields(out, q)
 	out = closeHeaders(out, 0)
 	x.Scratch = out
+	r.heard = r.u.q.ConnectionStats().PacketsReceived
 	r.str.SetWriteDeadline(at(clock.Now() + int64(r.stall)))
 	if _, err := r.str.Write(out); err != nil {
 		return r.fault(err, weir.CauseUpstreamWrite, weir.RetryAlways, "write to")
 	}
 	x.Timing.Sent = clock.Now()
-	r.str.SetReadDeadline(at(x.Timing.Sent + int64(r.firstByte)))
+	r.str.SetReadDeadline(at(x.Timing.Sent + int64(min(r.firstByte, silence))))
 	switch {
 	case q.Body != nil:
 		r.startUpload()
@@ -240,6 +242,13 @@ const mostHeads = 100
 func (r *round) readHead() *weir.Fault {
 	lim := &r.u.t.cfg.Limits
 	_, length, err := r.in.next()
+	if isTimeout(err) && r.up == nil && r.firstByte > silence && !r.stopped() {
+		if r.u.q.ConnectionStats().PacketsReceived == r.heard {
+			return r.silent()
+		}
+		r.str.SetReadDeadline(at(r.x.Timing.Sent + int64(r.firstByte)))
+		_, length, err = r.in.next()
+	}
 	if err == nil && length > uint64(lim.Head) {
 		err = errTooLarge
 	}
@@ -264,6 +273,19 @@ func (r *round) readHead() *weir.Fault {
 		return r.malformed(err)
 	}
 	return nil
+}
+
+// silence is how long nothing at all may come from a server that has been sent a request: at the least it says at once
+// that the request has arrived. One that was ended without a word would else be waited for as long as one that is at work.
+const silence = 2 * time.Second
+
+var errSilent = errors.New("nothing has come from it since the request left")
+
+// silent gives a connection up whose server is there no more.
+func (r *round) silent() *weir.Fault {
+	r.u.lose()
+	r.u.q.CloseWithError(codeNone.conn(), "")
+	return r.u.t.fault(weir.CauseUpstreamClosed, weir.RetryIdempotent, "wait for", errSilent)
 }
 
 func (r *round) malformed(err error) *weir.Fault {

@@ -273,7 +273,7 @@ func (t *Transport) connect(ctx context.Context) (*quic.Conn, error) {
 	}
 	return tr.Dial(ctx, net.UDPAddrFromAddrPort(addr), t.cfg.TLS, &quic.Config{
 		HandshakeIdleTimeout:           t.cfg.Connect,
-		MaxIdleTimeout:                 t.cfg.KeepIdle + t.cfg.Stall,
+		MaxIdleTimeout:                 mostSilence,
 		KeepAlivePeriod:                keepAlive,
 		InitialStreamReceiveWindow:     streamWindowFirst,
 		MaxStreamReceiveWindow:         streamWindowLast,
@@ -285,8 +285,12 @@ func (t *Transport) connect(ctx context.Context) (*quic.Conn, error) {
 	})
 }
 
-// keepAlive is after how much silence a connection is tried: a request may wait long for its answer.
-const keepAlive = 15 * time.Second
+// keepAlive is after how much silence a connection is tried, since a request may wait long for its answer, and
+// mostSilence after how much it is given up.
+const (
+	keepAlive   = 10 * time.Second
+	mostSilence = 30 * time.Second
+)
 
 // socket returns what connections to addr are made from.
 func (t *Transport) socket(addr netip.AddrPort) (*quic.Transport, error) {
