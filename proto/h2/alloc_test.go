@@ -3,7 +3,6 @@ package h2
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -48,7 +47,7 @@ type burst struct {
 	wire   []byte
 	in     []byte
 	r, w   int
-	got    int
+	large  int // bytes of an answer, where they are many
 }
 
 func newBurst(t testing.TB, addr string) *burst {
@@ -80,7 +79,7 @@ func newBurst(t testing.TB, addr string) *burst {
 		}
 	}
 	c.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := c.Write(appendWindow(appendSettings([]byte(Preface), settingValue{settingWindow, maxWindow}), 0, maxWindow-startWindow)); err != nil {
+	if _, err := c.Write(appendSettings([]byte(Preface), settingValue{settingWindow, maxWindow})); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -89,6 +88,12 @@ func newBurst(t testing.TB, addr string) *burst {
 // exchange sends n requests and reads n answers.
 func (b *burst) exchange(t testing.TB, n int) {
 	b.wire = b.wire[:0]
+	switch {
+	case b.large > 0:
+		b.wire = appendWindow(b.wire, 0, n*b.large)
+	case b.stream == 1:
+		b.wire = appendWindow(b.wire, 0, maxWindow-startWindow)
+	}
 	for range n {
 		head := b.then
 		if b.stream == 1 {
@@ -218,9 +223,22 @@ func BenchmarkRequests(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(g.Close)
-	for _, streams := range []int{1, 10, 100} {
-		b.Run(fmt.Sprint(streams), func(b *testing.B) {
-			c := newBurst(b, serveOn(b, g, fixed))
+	var body weir.Body = text(make([]byte, 64<<10))
+	large := weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Status, x.Response.Body = 200, body
+		return nil
+	})
+	for _, tt := range []struct {
+		name    string
+		streams int
+		h       weir.Handler
+	}{{"1", 1, fixed}, {"10", 10, fixed}, {"100", 100, fixed}, {"64KiB", 10, large}} {
+		b.Run(tt.name, func(b *testing.B) {
+			streams := tt.streams
+			c := newBurst(b, serveOn(b, g, tt.h))
+			if tt.name == "64KiB" {
+				c.large = 64 << 10
+			}
 			b.ReportAllocs()
 			b.ResetTimer()
 			for n := b.N; n > 0; n -= streams {
