@@ -3,6 +3,7 @@ package h3
 import (
 	"context"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ type conn struct {
 	peer   *peer
 	facts  atomic.Pointer[known]
 	opened int64
+	shard  int          // the poller whose connections to servers it prefers: QUIC's own packets come by none
 	churn  atomic.Int64 // requests that were given up, less those that were not
 
 	control *quic.SendStream
@@ -54,6 +56,7 @@ const (
 func (k *socket) serveConn(q *quic.Conn) {
 	now := clock.Now()
 	c := &conn{srv: k.srv, sock: k, q: q, opened: now, last: now}
+	c.shard = int(k.accepted.Add(1) % uint64(runtime.GOMAXPROCS(0)))
 	c.peer = newPeer(q, false, func(uint64) {})
 	if !k.srv.enter(c) {
 		q.CloseWithError(codeNone.conn(), "")
@@ -136,7 +139,7 @@ func (c *conn) learn(from net.Addr, early bool) *known {
 	}
 	k := &known{Conn: c.sock.Facts(addrPort(from), local), from: from, early: early}
 	state := c.q.ConnectionState().TLS
-	k.Protocol, k.TLS, k.Opened = "HTTP/3", &state, c.opened
+	k.Protocol, k.TLS, k.Opened, k.Shard = "HTTP/3", &state, c.opened, c.shard
 	return k
 }
 

@@ -44,12 +44,13 @@ type Socket struct {
 // A socket is a Socket that is being served.
 type socket struct {
 	Socket
-	srv    *Server
-	local  netip.AddrPort
-	tr     *quic.Transport
-	ln     *quic.EarlyListener
-	halves atomic.Int64 // connections whose handshake has not ended
-	once   sync.Once
+	srv      *Server
+	local    netip.AddrPort
+	tr       *quic.Transport
+	ln       *quic.EarlyListener
+	halves   atomic.Int64 // connections whose handshake has not ended
+	accepted atomic.Uint64
+	once     sync.Once
 }
 
 // refuseTimes is how many times Limits.Handshakes there may be before clients are refused.
