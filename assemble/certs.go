@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +40,7 @@ func (c *certs) internal() (*cert.Authority, error) {
 	if a := c.authority.Load(); a != nil {
 		return a, nil
 	}
-	a, err := cert.NewAuthority(filepath.Join(c.folder, "ca"))
+	a, err := cert.NewAuthority(caFolder(c.folder))
 	if err != nil {
 		return nil, fmt.Errorf("the internal authority cannot be used: %w", err)
 	}
