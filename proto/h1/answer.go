@@ -62,6 +62,9 @@ func (u *upConn) answer(x *weir.Exchange, fr *framing) {
 func (a *answer) EndExchange(x *weir.Exchange) {
 	a.finish(false)
 	a.x = nil
+	if a.chunked {
+		a.dec = chunkDecoder{} // it may have a trailer
+	}
 	x.Spare = a
 }
 
