@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,7 +66,7 @@ func (c *certs) acme(b *builder) (*cert.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := cert.NewManager(filepath.Join(c.folder, "acme"), cfg, c.log)
+	m, err := cert.NewManager(acmeFolder(c.folder), cfg, c.log)
 	if err == nil {
 		c.manager.Store(m)
 	}
@@ -135,7 +134,11 @@ func acmeConfig(c *config.Config) (cert.Config, error) {
 		cfg.CAs = append(cfg.CAs, ca)
 	}
 	if a.DNS != nil {
-		cfg.DNS, cfg.DNSName = dnsProvider(a.DNS), a.DNS.Name
+		var err error
+		if cfg.DNS, err = dnsProvider(a.DNS); err != nil {
+			return cfg, err
+		}
+		cfg.DNSName = a.DNS.Name
 		if p, ok := cfg.DNS.(interface{ Check() error }); ok {
 			if err := p.Check(); err != nil {
 				return cfg, err
@@ -165,14 +168,16 @@ func authority(a *config.ACME, name string) (cert.CA, error) {
 	return ca, ca.Check()
 }
 
-func dnsProvider(d *config.ACMEDNS) cert.Provider {
+func dnsProvider(d *config.ACMEDNS) (cert.Provider, error) {
 	switch d.Kind {
 	case "acme-dns":
-		return cert.ACMEDNS{Server: d.Server, Username: d.Username, Password: d.Password, Subdomain: d.Subdomain}
+		return cert.ACMEDNS{Server: d.Server, Username: d.Username, Password: d.Password, Subdomain: d.Subdomain}, nil
 	case "exec":
-		return cert.Exec{Program: d.Program, Args: d.Args}
+		return cert.Exec{Program: d.Program, Args: d.Args}, nil
+	case "rfc2136":
+		return cert.RFC2136{Server: d.Server, Zone: d.Zone, KeyName: d.KeyName, Algorithm: d.Algorithm, Secret: d.Key}, nil
 	}
-	return cert.RFC2136{Server: d.Server, Zone: d.Zone, KeyName: d.KeyName, Algorithm: d.Algorithm, Secret: d.Key}
+	return cert.NewCloudDNS(d.Kind, d.Token, d.Server)
 }
 
 // challenges answers authorities that look at a name by HTTP, before anything else is done with a request. Nobody else

@@ -197,19 +197,30 @@ func (l *loader) acme(n *node) broken {
 	return func(Broken) { l.config.ACME, l.config.BrokenACME = nil, true }
 }
 
-// dnsAttrs are those of each way to set records, the first of them required.
-func dnsAttrs() map[string][]string {
-	return map[string][]string{
-		"rfc2136":  {"server", "zone", "key_name", "key", "algorithm"},
-		"acme-dns": {"server", "username", "password", "subdomain"},
-		"exec":     {"program", "args"},
+// dnsKinds are the ways to set records.
+func dnsKinds() []string {
+	return []string{"rfc2136", "acme-dns", "exec", "cloudflare", "desec", "digitalocean", "gandi", "hetzner", "powerdns"}
+}
+
+// dnsAttrs are those of a way to set records, the first of them required; nil: there is no such way.
+func dnsAttrs(kind string) []string {
+	switch kind {
+	case "rfc2136":
+		return []string{"server", "zone", "key_name", "key", "algorithm"}
+	case "acme-dns":
+		return []string{"server", "username", "password", "subdomain"}
+	case "exec":
+		return []string{"program", "args"}
 	}
+	if slices.Contains(dnsKinds(), kind) {
+		return []string{"token", "server"}
+	}
+	return nil
 }
 
 func (l *loader) acmeDNS(c *node) *ACMEDNS {
-	allowed, known := dnsAttrs()[c.label]
-	if !known {
-		kinds := []string{"rfc2136", "acme-dns", "exec"}
+	allowed, kinds := dnsAttrs(c.label), dnsKinds()
+	if allowed == nil {
 		l.report(c.head, in(c, quote(c.label)+" is no way to set records that weir knows"), "allowed: "+strings.Join(kinds, ", "), didYouMean(c.label, kinds))
 		return nil
 	}
@@ -224,7 +235,7 @@ func (l *loader) acmeDNS(c *node) *ACMEDNS {
 	return &ACMEDNS{
 		Pos: posOf(c.head), Kind: c.label, Server: get[string](c, "server"), Zone: get[string](c, "zone"),
 		KeyName: get[string](c, "key_name"), Key: get[string](c, "key"), Algorithm: get[string](c, "algorithm"),
-		Username: get[string](c, "username"), Password: get[string](c, "password"), Subdomain: get[string](c, "subdomain"),
+		Username: get[string](c, "username"), Password: get[string](c, "password"), Token: get[string](c, "token"), Subdomain: get[string](c, "subdomain"),
 		Program: get[string](c, "program"), Args: get[[]string](c, "args"), Name: get[string](c, "name"),
 	}
 }

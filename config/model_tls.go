@@ -61,7 +61,7 @@ type ACME struct {
 // An ACMEDNS is how DNS records are set.
 type ACMEDNS struct {
 	Pos       Pos
-	Kind      string // "rfc2136", "acme-dns", "exec"
+	Kind      string // "rfc2136", "acme-dns", "exec", or an API such as "cloudflare"
 	Server    string
 	Zone      string
 	KeyName   string
@@ -69,6 +69,7 @@ type ACMEDNS struct {
 	Algorithm string
 	Username  string
 	Password  string `json:"-"`
+	Token     string `json:"-"`
 	Subdomain string
 	Program   string
 	Args      []string

@@ -126,14 +126,15 @@ func acmeBlock() *block {
 				},
 			},
 			{
-				name: "dns", label: `how records are set, for dns-01: "rfc2136", "acme-dns" or "exec"`,
+				name: "dns", label: `how records are set, for dns-01: by the protocol "rfc2136", a server of "acme-dns", a program, "exec", or the API of who runs the zone, "cloudflare", "desec", "digitalocean", "gandi", "hetzner" or "powerdns"`,
 				doc: "Sets the DNS records that show whose a name is. Certificates with wildcards need it.",
 				attrs: []attr{
-					{name: "server", kind: text, doc: `Of rfc2136 the primary server, "192.0.2.53:53"; of acme-dns the URL of its API.`},
+					{name: "server", kind: text, doc: `Of rfc2136 the primary server, "192.0.2.53:53"; of acme-dns and powerdns the URL of its API; of the other APIs another URL than the usual one.`},
 					{name: "zone", kind: text, defDoc: "the one that the name is in", doc: "Of rfc2136: the zone that is changed."},
 					{name: "key_name", kind: text, defDoc: "updates are not signed", doc: "Of rfc2136: the name of the TSIG key."},
 					{name: "key", kind: text, doc: "Of rfc2136: the TSIG key, in base64."},
 					{name: "algorithm", kind: text, def: "hmac-sha256", oneOf: []string{"hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"}, doc: "Of rfc2136: the algorithm of the TSIG key."},
+					{name: "token", kind: text, example: `env("DNS_TOKEN")`, doc: "Of the APIs: a token that may change the zone's records."},
 					{name: "username", kind: text, doc: "Of acme-dns."},
 					{name: "password", kind: text, doc: "Of acme-dns."},
 					{name: "subdomain", kind: text, doc: "Of acme-dns."},
