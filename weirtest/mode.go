@@ -20,7 +20,7 @@ const (
 )
 
 // Modes are those that scripts run in.
-var Modes = []Mode{H1, HTTPS, H2}
+var Modes = []Mode{H1, HTTPS, H2, H3}
 
 var everyMode = []Mode{H1, HTTPS, H2, H3}
 

@@ -265,6 +265,7 @@ func early(err error) error {
 func (p *peer) readEnd() error {
 	p.soon()
 	if d, ok := p.conn.(*dialect.Conn); ok {
+		p.out <- nil
 		d.Settle()
 	}
 	_, err := p.in.Peek(1)

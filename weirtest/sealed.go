@@ -5,7 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"regexp"
 	"time"
 
@@ -64,10 +67,28 @@ func (st *stage) moveIn() error {
 		return err
 	}
 	rc := fmt.Appendf(nil, "cacert = %q\n", st.dir+"/"+houseDir+"/root.pem")
-	if st.mode == H2 {
+	switch st.mode {
+	case H2:
 		rc = append(rc, "http2\n"...)
+	case H3:
+		if err := st.standIn(); err != nil {
+			return err
+		}
 	}
 	return st.write(houseDir+"/.curlrc", rc)
+}
+
+// standIn puts this program before curl on the path; see Curl.
+func (st *stage) standIn() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	err = os.Symlink(self, filepath.Join(st.dir, houseDir, "curl"))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 // trusting is how clients of weir speak TLS. A client that was given an address sends no name.

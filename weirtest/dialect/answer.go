@@ -20,7 +20,7 @@ type answering struct {
 
 // answer says all of it once the request before has been answered.
 func (c *Conn) answer(s stream, r *request, before, after chan struct{}) {
-	defer c.pending.Done()
+	defer c.note(func() { c.pending-- })
 	defer close(after)
 	select {
 	case <-before:

@@ -48,26 +48,33 @@ type part struct {
 
 // A Conn is the HTTP/1 side. It is for one writer and one reader.
 type Conn struct {
-	t       transport
-	text    *io.PipeWriter // what is asked
-	said    chan []byte    // what is answered
-	rest    []byte         // of said, not read yet
-	done    chan struct{}  // all is over
-	once    sync.Once
-	late    <-chan time.Time // nil: reading waits as long as it takes
-	timer   *time.Timer
-	pending sync.WaitGroup // exchanges not answered yet
+	t     transport
+	text  *io.PipeWriter // what is asked
+	said  chan []byte    // what is answered
+	rest  []byte         // of said, not read yet
+	done  chan struct{}  // all is over
+	once  sync.Once
+	late  <-chan time.Time // nil: reading waits as long as it takes
+	timer *time.Timer
 
-	mu    sync.Mutex // protects cause
-	cause error      // why nothing more is answered
+	mu      sync.Mutex // protects what follows
+	pending int        // exchanges not answered yet
+	asked   bool       // nothing more is asked
+	settles bool       // the end of all that was asked is the end
+	leaves  bool       // ... of all that is under way now
+	cause   error      // why nothing more is answered
 }
 
 var _ net.Conn = (*Conn)(nil)
 
+// newConn begins to take requests. The transport has to call leave when the other side goes away.
 func newConn(t transport) *Conn {
 	r, w := io.Pipe()
 	c := &Conn{t: t, text: w, said: make(chan []byte), done: make(chan struct{})}
-	go c.run(r)
+	go func() {
+		c.run(r)
+		c.note(func() { c.asked = true })
+	}()
 	return c
 }
 
@@ -126,13 +133,27 @@ func (c *Conn) Write(p []byte) (int, error) { return c.text.Write(p) }
 // CloseWrite says that no more requests come; a request that is not whole is cancelled.
 func (c *Conn) CloseWrite() error { return c.text.Close() }
 
-// Settle has reading end as soon as all that was asked has been answered. An HTTP/1 connection would be closed then;
-// here it is a stream that ends.
-func (c *Conn) Settle() {
-	go func() {
-		c.pending.Wait()
-		c.end(io.EOF)
-	}()
+// Settle has reading end as soon as all that was asked has been answered, once nothing more is asked. An HTTP/1
+// connection would be closed then; here it is a stream that ends.
+func (c *Conn) Settle() { c.note(func() { c.settles = true }) }
+
+// leave closes the connection when all that is under way has been answered: the other side goes away.
+func (c *Conn) leave() { c.note(func() { c.leaves = true }) }
+
+// note changes what decides on the end, and ends if it is time.
+func (c *Conn) note(change func()) {
+	c.mu.Lock()
+	change()
+	over := c.pending == 0 && (c.settles && c.asked || c.leaves)
+	leaves := c.leaves
+	c.mu.Unlock()
+	if !over {
+		return
+	}
+	c.end(io.EOF)
+	if leaves {
+		go c.t.close()
+	}
 }
 
 // Close ends the connection in order; what has not been answered is cancelled by it.

@@ -254,6 +254,7 @@ func TestSettle(t *testing.T) {
 		c := dial(echo)
 		tell(t, c, "GET / HTTP/1.1\nHost: h\n\n")
 		head := readHead(t, c)
+		c.(*Conn).CloseWrite()
 		c.(*Conn).Settle()
 		rest, err := io.ReadAll(c)
 		if err != nil || !strings.Contains(head, fmt.Sprintf("content-length: %d\r\n", len(rest))) {

@@ -16,6 +16,7 @@ import (
 // An h2 is a connection of HTTP/2.
 type h2 struct {
 	conn net.Conn
+	gone func()
 
 	writing sync.Mutex // protects the order of frames, block, enc, next
 	fr      *http2.Framer
@@ -50,8 +51,10 @@ func H2(c net.Conn) (*Conn, error) {
 	if err := h.begin(); err != nil {
 		return nil, err
 	}
+	d := newConn(h)
+	h.gone = d.leave
 	go h.read()
-	return newConn(h), nil
+	return d, nil
 }
 
 func (h *h2) begin() error {
@@ -122,6 +125,10 @@ func (h *h2) take(f http2.Frame) error {
 		defer h.writing.Unlock()
 		return h.fr.WritePing(true, f.Data)
 	}
+	if g, ok := f.(*http2.GoAwayFrame); ok {
+		h.goAway(g)
+		return nil
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.moved.Broadcast()
@@ -135,8 +142,6 @@ func (h *h2) take(f http2.Frame) error {
 		s.content(f)
 	case *http2.RSTStreamFrame:
 		s.finish(resetBy(f.ErrCode))
-	case *http2.GoAwayFrame:
-		h.leave(f)
 	case *http2.PushPromiseFrame:
 		return errors.New("a push was promised")
 	}
@@ -172,8 +177,12 @@ func (h *h2) grow(f *http2.WindowUpdateFrame, s *h2stream) {
 	}
 }
 
-// leave breaks off the streams that the other side will not look at any more, and lets no new ones begin.
-func (h *h2) leave(f *http2.GoAwayFrame) {
+// goAway breaks off the streams that the other side will not look at any more, and lets no new ones begin.
+func (h *h2) goAway(f *http2.GoAwayFrame) {
+	defer h.gone()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	defer h.moved.Broadcast()
 	h.failed = fmt.Errorf("the connection goes away with %s", f.ErrCode)
 	for id, s := range h.streams {
 		if id > f.LastStreamID {

@@ -19,6 +19,7 @@ import (
 const (
 	frameData, frameHeaders = 0x0, 0x1
 	frameSettings           = 0x4
+	frameGoAway             = 0x7
 	streamControl           = 0x0
 
 	codeNone      = 0x100
@@ -31,6 +32,7 @@ const (
 type h3 struct {
 	conn *quic.Conn
 	udp  net.PacketConn
+	gone func()
 }
 
 // H3 connects to address from local, a UDP address or nil, and speaks HTTP/3. It takes the protocol out of t.
@@ -50,33 +52,55 @@ func H3(ctx context.Context, address string, local *net.UDPAddr, t *tls.Config) 
 		udp.Close()
 		return nil, err
 	}
-	h := &h3{conn, udp}
+	h := &h3{conn: conn, udp: udp}
 	if err := h.begin(); err != nil {
 		h.abort()
 		return nil, err
 	}
-	return newConn(h), nil
+	d := newConn(h)
+	h.gone = d.leave
+	go h.listen()
+	return d, nil
 }
 
-// begin opens the control stream, and drops what comes on those of the other side.
+// begin opens the control stream.
 func (h *h3) begin() error {
 	s, err := h.conn.OpenUniStream()
 	if err != nil {
 		return err
 	}
-	if _, err := s.Write([]byte{streamControl, frameSettings, 0}); err != nil {
-		return err
-	}
-	go func() {
-		for {
-			s, err := h.conn.AcceptUniStream(context.Background())
-			if err != nil {
-				return
-			}
-			go io.Copy(io.Discard, s)
+	_, err = s.Write([]byte{streamControl, frameSettings, 0})
+	return err
+}
+
+// listen takes the streams of the other side that are for no request.
+func (h *h3) listen() {
+	for {
+		s, err := h.conn.AcceptUniStream(context.Background())
+		if err != nil {
+			return
 		}
-	}()
-	return nil
+		go h.heed(s)
+	}
+}
+
+// heed looks for GOAWAY on the control stream; of all else nothing concerns a client that uses no table.
+func (h *h3) heed(s io.Reader) {
+	in := quicvarint.NewReader(s)
+	kind, err := quicvarint.Read(in)
+	for err == nil && kind == streamControl {
+		var frame, n uint64
+		if frame, err = quicvarint.Read(in); err == nil {
+			n, err = quicvarint.Read(in)
+		}
+		if err == nil {
+			_, err = io.CopyN(io.Discard, in, int64(n))
+		}
+		if err == nil && frame == frameGoAway {
+			h.gone()
+		}
+	}
+	io.Copy(io.Discard, s)
 }
 
 func (h *h3) open() (stream, error) {

@@ -42,7 +42,7 @@ func (c *Conn) run(text *io.PipeReader) {
 		}
 		err = s.head(r.fields, r.empty())
 		after := make(chan struct{})
-		c.pending.Add(1)
+		c.note(func() { c.pending++ })
 		go c.answer(s, r, before, after)
 		before = after
 		if err == nil && !r.empty() {
