@@ -36,6 +36,10 @@ type Exchange struct {
 	Fault    *Fault    // why there is no proper answer; nil: there is one
 	Note     string    // one short remark for the log, e.g. the nearest route of a request that matched none
 
+	// Call says that this is a call of gRPC to a server that speaks HTTP/2: both sides may be silent between two messages, as
+	// in an upgraded connection, and no floor holds for their bodies. A transport sets it before it touches the request's.
+	Call bool
+
 	BytesIn, BytesOut int64 // body bytes received from and sent to the client
 
 	// Scratch is memory for putting bytes together; what stands in it is not kept from one call to the next.
@@ -98,7 +102,7 @@ func (x *Exchange) Reset(conn *Conn) {
 	x.ID, x.Note = "", ""
 	x.Params = x.Params[:0]
 	x.Endpoint, x.Fault, x.Attempts = nil, nil, 0
-	x.BytesIn, x.BytesOut = 0, 0
+	x.Call, x.BytesIn, x.BytesOut = false, 0, 0
 	x.stream = nil
 	x.enders = x.enders[:0]
 }

@@ -14,7 +14,14 @@ type floor struct {
 	moved  int64
 }
 
-func (f *floor) begin(rate int64) { *f = floor{rate: rate, window: floorWindow} }
+// newFloor returns the floor of a body of the stream's exchange. In a call of gRPC any byte will do, in the time that an
+// upgraded stream may be silent.
+func (s *stream) newFloor() floor {
+	if s.x.Call {
+		return floor{window: s.cfg.Timeouts.Tunnel}
+	}
+	return floor{rate: s.cfg.Timeouts.BodyFloor, window: floorWindow}
+}
 
 // left is how long may yet be waited.
 func (f *floor) left() time.Duration { return f.window - f.waited }

@@ -9,8 +9,8 @@ import (
 )
 
 // A requestBody is the body of the request that a client sends on a stream. It is read by the handler's goroutine or,
-// after it, by one upload; the reader of the connection fills it. c.mu protects all of it but floor and expects, which are
-// whoever reads it's.
+// after it, by one upload; the reader of the connection fills it. c.mu protects all of it but begun, floor and expects,
+// which are whoever reads it's.
 type requestBody struct {
 	s       *stream
 	length  int64 // announced; -1: not
@@ -27,6 +27,7 @@ type requestBody struct {
 	task    poll.Task // is run in place of waking the waiter: see tunnel
 	tasked  bool      // and runs
 
+	begun   bool // it has been asked for
 	floor   floor
 	expects bool // the client waits for 100 (Continue)
 }
@@ -36,8 +37,7 @@ func (b *requestBody) begin(length int64) {
 	b.recv, b.owed, b.size, b.big = startWindow, 0, startWindow, false
 	b.closed, b.task, b.tasked = false, nil, false
 	b.trailer.Reset()
-	b.floor.begin(b.s.cfg.Timeouts.BodyFloor)
-	b.expects = b.s.x.Request.Expect
+	b.begun, b.expects = false, b.s.x.Request.Expect
 }
 
 // keepBody is how large a buffer a body keeps for the next one.
@@ -121,6 +121,9 @@ func (b *requestBody) WriteTo(dst io.Writer) (n int64, err error) {
 
 // await waits until there is something to read; io.EOF: there will be nothing any more. c.mu is held.
 func (b *requestBody) await(c *conn) error {
+	if !b.begun {
+		b.begun, b.floor = true, b.s.newFloor()
+	}
 	b.s.x.Request.Touched = true
 	for b.r == len(b.buf) {
 		switch {

@@ -51,7 +51,7 @@ func (s *stream) writeAnswer(x *weir.Exchange) error {
 	if bodiless(x.Request.Method, r.Status) {
 		w.left = 0
 	}
-	w.floor.begin(s.cfg.Timeouts.BodyFloor)
+	w.floor = s.newFloor()
 	s.encodeHead(x, w)
 	if body == nil || w.left == 0 {
 		if body != nil {
@@ -64,8 +64,14 @@ func (s *stream) writeAnswer(x *weir.Exchange) error {
 		err = w.end(body.Trailer())
 	}
 	body.Close()
-	if err != nil && s.takeBack() {
+	if err == nil {
+		return nil
+	}
+	if s.takeBack() {
 		return s.answerFault(x, err)
+	}
+	if t := x.LateTrailer(err); t != nil && w.left < 0 {
+		w.end(t) // where that fails, too, the stream is reset for err
 	}
 	return err
 }
@@ -84,7 +90,7 @@ func (s *stream) takeBack() bool {
 // answerFault answers with what went wrong where the body failed before a byte of the answer had left.
 func (s *stream) answerFault(x *weir.Exchange, err error) error {
 	var f *weir.Fault
-	if !errors.As(err, &f) || f.Side == weir.SideClient || x.Fault != nil {
+	if !errors.As(err, &f) || f.Side == weir.SideClient && f.Cause != weir.CauseClientDeadline || x.Fault != nil {
 		return err
 	}
 	x.Fail(err)

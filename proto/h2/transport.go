@@ -119,7 +119,7 @@ func (t *Transport) Close() {
 	t.conns = nil
 	t.mu.Unlock()
 	for _, c := range idle {
-		c.retire(codeNone, "")
+		c.retire()
 	}
 }
 
@@ -225,6 +225,11 @@ func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *wei
 // goneFault is the fault of an exchange whose client has gone.
 func (t *Transport) goneFault() *weir.Fault {
 	return &weir.Fault{Op: "wait for " + t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
+}
+
+// deadlineFault is the fault of a gRPC call whose time is over.
+func (t *Transport) deadlineFault() *weir.Fault {
+	return &weir.Fault{Op: "wait for " + t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientDeadline, Err: poll.ErrTimeout}
 }
 
 // upCause is the cause of an error of reading from, or writing to, a server.

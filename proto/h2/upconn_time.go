@@ -49,7 +49,7 @@ func (c *upConn) sweep() bool {
 		c.doubted = true
 		c.t.setSuspect(c, true)
 	case idle && c.t.unused(c):
-		c.retire(codeNone, "")
+		c.retire()
 		return false
 	}
 	c.settle()
@@ -74,7 +74,7 @@ func (c *upConn) ping(now int64) {
 }
 
 // expire wakes the streams whose deadlines have passed. It returns the next deadline, and whether one has waited in vain
-// while nothing at all came: then the connection itself may be dead. mu is held.
+// while nothing at all came: then the connection itself may be dead. That a client was impatient tells nothing. mu is held.
 func (c *upConn) expire(now int64) (next int64, mute bool) {
 	next = upNever
 	for _, s := range c.streams {
@@ -85,7 +85,7 @@ func (c *upConn) expire(now int64) (next int64, mute bool) {
 				next = min(next, d.at)
 			default:
 				d.at, d.passed = 0, true
-				mute = mute || c.heard < s.begun
+				mute = mute || c.heard < s.begun && (s.deadline == 0 || now < s.deadline)
 				s.nudge()
 				s.sender.nudge()
 			}

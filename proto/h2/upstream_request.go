@@ -143,8 +143,11 @@ func (c *upConn) appendSection(stream uint32, end bool, block []byte) {
 	})
 }
 
-// await sets how long the exchange's goroutine waits. mu is held.
+// await sets how long the exchange's goroutine waits, and never longer than its client. mu is held.
 func (s *upStream) await(by int64) {
+	if s.deadline != 0 {
+		by = min(by, s.deadline)
+	}
 	s.due = upDeadline{at: by}
 	s.c.arm(by)
 }

@@ -17,6 +17,7 @@ type upStream struct {
 	x                *weir.Exchange
 	wake             chan struct{} // for the exchange's goroutine
 	firstByte, stall int64         // what the server is given in this exchange
+	deadline         int64         // when the client of a gRPC call has had enough; 0: it has not said
 	upload           *upload       // the request body on its way; nil: none
 	sender           upSender
 
@@ -82,6 +83,9 @@ func takeUpStream(c *upConn, x *weir.Exchange) *upStream {
 	s.c, s.x = c, x
 	firstByte, stall := c.t.patience(x.Route)
 	s.firstByte, s.stall = int64(firstByte), int64(stall)
+	if x.Call = x.IsGRPC(); x.Call {
+		s.deadline = x.Deadline()
+	}
 	s.bodiless = x.Request.Method == "HEAD"
 	s.tunnel = x.Request.Upgrade == "websocket"
 	s.left, s.length = -1, -1
@@ -342,6 +346,9 @@ var (
 func (s *upStream) receive(x *weir.Exchange) *weir.Fault {
 	c := s.c
 	c.mu.Lock()
+	if s.deadline != 0 && s.due == (upDeadline{}) {
+		s.await(s.deadline)
+	}
 	for {
 		switch f := s.trouble(weir.CauseUpstreamHeaderTimeout); {
 		case len(s.interim) > 0:
@@ -378,6 +385,8 @@ func (s *upStream) trouble(late weir.Cause) *weir.Fault {
 		return s.sender.fault
 	case s.fault != nil:
 		return s.fault
+	case s.due.passed && s.deadline != 0 && clock.Now() >= s.deadline:
+		return t.deadlineFault()
 	case s.due.passed:
 		return t.fault(late, weir.RetryNever, "wait for", poll.ErrTimeout) // it is at work
 	}
