@@ -265,7 +265,7 @@ func (t *Transport) release(c *upConn, n int) {
 	empty := c.leaving && c.load == 0
 	t.mu.Unlock()
 	if empty {
-		c.retire(codeNone, "")
+		c.retire()
 	}
 }
 

@@ -239,33 +239,35 @@ func (c *upConn) closeIfOver() {
 
 // lost ends the connection after an error of reading or writing.
 func (c *upConn) lost(err error, writing bool) {
-	if !c.fail(err, writing) {
-		return
-	}
 	c.mu.Lock()
+	first := !c.closing
 	c.closing = true
-	c.mu.Unlock()
-	c.Conn.Cancel()
-	c.t.remove(c)
+	c.failAll(err, writing)
+	c.unlock()
+	if first {
+		c.Conn.Cancel()
+		c.t.remove(c)
+	}
 }
 
 // refuse ends the connection because of what the server has sent, and tells it.
 func (c *upConn) refuse(err *connError) {
-	if c.fail(err, false) {
-		c.t.remove(c)
-		c.retire(err.code, err.text)
-	}
+	c.leave(err, err.code, err.text)
+	c.t.remove(c)
 }
 
 // retire closes a connection that carries no streams any more with a last word.
-func (c *upConn) retire(code errorCode, text string) {
+func (c *upConn) retire() { c.leave(errUpClosed, codeNone, "") }
+
+// leave ends all streams because of err, and closes the connection when GOAWAY has been written.
+func (c *upConn) leave(err error, code errorCode, text string) {
 	c.mu.Lock()
 	if c.closing {
 		c.mu.Unlock()
 		return
 	}
 	c.closing = true
-	c.failAll(errUpClosed, false)
+	c.failAll(err, false)
 	c.append(func(p []byte) []byte { return appendGoAway(p, 0, code, text) })
 	if !c.flushing {
 		c.flushing = true
@@ -280,21 +282,14 @@ func (c *upConn) retireIfLeft() {
 	empty := c.leaving && c.load == 0
 	c.t.mu.Unlock()
 	if empty {
-		c.retire(codeNone, "")
+		c.retire()
 	}
 }
 
-// fail ends all streams because of err; false: that has been done before.
-func (c *upConn) fail(err error, writing bool) bool {
-	c.mu.Lock()
-	first := c.failAll(err, writing)
-	c.unlock()
-	return first
-}
-
-func (c *upConn) failAll(err error, writing bool) bool {
+// failAll ends all streams because of err, if that has not been done before. mu is held.
+func (c *upConn) failAll(err error, writing bool) {
 	if c.end != nil {
-		return false
+		return
 	}
 	c.end, c.endWriting = err, writing
 	if !c.isReady() {
@@ -303,7 +298,6 @@ func (c *upConn) failAll(err error, writing bool) bool {
 	for _, s := range c.streams {
 		s.fail(c.streamFault(s))
 	}
-	return true
 }
 
 func (c *upConn) isReady() bool {

@@ -172,7 +172,7 @@ func TestTransportServerClosesIdle(t *testing.T) {
 		tr := w.transport(o.addr, TransportConfig{})
 		for range 5 {
 			w.ask(tr, "POST", "/").do().got(200, "")
-			until(t, func() bool { return tr.Idle() == 0 })
+			until(t, func() bool { return len(loads(tr)) == 0 })
 		}
 		if o.accepted() != 5 {
 			t.Errorf("%d connections", o.accepted())

@@ -90,7 +90,7 @@ func say(c *upConn, input []byte) {
 		input = input[n:]
 		c.w += n
 		if err := c.frames(); err != nil {
-			c.fail(err, false)
+			c.refuse(err)
 			return
 		}
 	}
