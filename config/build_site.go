@@ -286,7 +286,7 @@ func answers() []string { return []string{"proxy", "split", "respond", "redirect
 func (l *loader) proxy(n *node) string {
 	d := get[destination](n, "proxy")
 	if d.address != "" {
-		return l.anonymous(d.address, n.at("proxy"))
+		return l.anonymous(d, n.at("proxy"))
 	}
 	l.needs(n, "proxy", "upstream", d.upstream)
 	return d.upstream

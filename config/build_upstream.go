@@ -195,9 +195,13 @@ func (l *loader) health(n *node, u *Upstream) {
 }
 
 // anonymous returns the name of the upstream for an address that stands where an upstream may.
-func (l *loader) anonymous(address string, at hcl.Range) string {
+func (l *loader) anonymous(d destination, at hcl.Range) string {
+	address := d.address
 	name := address
-	if l.symbols.find("upstream", name) != nil { // somebody has called an upstream so
+	switch {
+	case d.scheme != "":
+		name = d.scheme + "://" + address
+	case l.symbols.find("upstream", name) != nil: // somebody has called an upstream so
 		name = "http://" + address
 	}
 	if l.addresses[name] {
@@ -207,6 +211,12 @@ func (l *loader) anonymous(address string, at hcl.Range) string {
 	c := l.schema.block("upstream")
 	u := l.upstreamOf(&node{schema: c, label: name, head: at})
 	u.Anonymous, u.Protocol = true, H1
+	switch d.scheme {
+	case "https":
+		u.TLS = &UpstreamTLS{Pos: posOf(at), Minimum: "1.2"}
+	case "h2c":
+		u.Protocol = H2C
+	}
 	u.Servers = []Server{{Pos: posOf(at), Address: address, Weight: 1}}
 	l.config.Upstreams = append(l.config.Upstreams, u)
 	return name

@@ -108,7 +108,10 @@ func (r *reader) logs(n *node, a *attr, e hcl.Expression) (any, bool) {
 }
 
 // A destination is the value of proxy: an upstream, or the address of a server.
-type destination struct{ upstream, address string }
+type destination struct {
+	upstream, address string
+	scheme            string // of the address: "https", "h2c"; "": http
+}
 
 func (r *reader) target(n *node, a *attr, e hcl.Expression) (any, bool) {
 	if r.looksLikeRef(e) {
@@ -130,7 +133,7 @@ func (r *reader) target(n *node, a *attr, e hcl.Expression) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	address, complaint, hint := parseTarget(w.text)
+	d, complaint, hint := parseTarget(w.text)
 	if complaint != "" {
 		if better := r.refHint(a, cty.StringVal(w.text)); better != "" {
 			complaint, hint = "is not an address", better
@@ -138,7 +141,7 @@ func (r *reader) target(n *node, a *attr, e hcl.Expression) (any, bool) {
 		r.report(e.Range(), in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, hint)
 		return nil, false
 	}
-	return destination{address: address}, true
+	return d, true
 }
 
 // looksLikeRef reports whether an expression is a reference: in JSON, a text such as "upstream.shop".
@@ -154,31 +157,37 @@ func (r *reader) looksLikeRef(e hcl.Expression) bool {
 	return name != "" && (kind == "upstream" || r.symbols.find(kind, name) != nil)
 }
 
-// parseTarget reads the address of a server where an upstream may stand: "http://127.0.0.1:3000",
+// defaultPorts are those of the schemes that the address of a server may have.
+var defaultPorts = map[string]string{"http": "80", "https": "443", "h2c": "80"}
+
+// parseTarget reads the address of a server where an upstream may stand: "http://127.0.0.1:3000", "https://app.internal",
 // "127.0.0.1:3000" or "unix:/run/app.sock".
-func parseTarget(s string) (address, complaint, hint string) {
-	rest, plain := strings.CutPrefix(s, "http://")
-	switch {
-	case plain:
-		rest = strings.TrimSuffix(rest, "/")
-		if _, _, path := strings.Cut(rest, "/"); path {
-			return "", "has a path", "a rewrite block changes the path"
-		}
-		if strings.Contains(rest, "@") {
-			return "", "has a user and a password", "set Authorization in a request block"
-		}
-		if _, _, err := net.SplitHostPort(rest); err != nil {
-			rest = net.JoinHostPort(strings.Trim(rest, "[]"), "80")
-		}
-	case strings.Contains(s, "://"):
-		scheme, _, _ := strings.Cut(s, "://")
-		if scheme == "https" || scheme == "h2c" || scheme == "fastcgi" {
-			return "", "needs " + scheme + ", which is not available yet", ""
-		}
-		return "", "has an unknown scheme", ""
+func parseTarget(s string) (d destination, complaint, hint string) {
+	scheme, rest, isURL := strings.Cut(s, "://")
+	if !isURL {
+		complaint, hint = checkAddress(s)
+		return destination{address: s}, complaint, hint
 	}
+	port, known := defaultPorts[scheme]
+	if !known {
+		return d, "has an unknown scheme", "allowed: http, https, h2c"
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	if _, _, path := strings.Cut(rest, "/"); path {
+		return d, "has a path", "a rewrite block changes the path"
+	}
+	if strings.Contains(rest, "@") {
+		return d, "has a user and a password", "set Authorization in a request block"
+	}
+	if _, _, err := net.SplitHostPort(rest); err != nil {
+		rest = net.JoinHostPort(strings.Trim(rest, "[]"), port)
+	}
+	if scheme != "http" {
+		d.scheme = scheme
+	}
+	d.address = rest
 	complaint, hint = checkAddress(rest)
-	return rest, complaint, hint
+	return d, complaint, hint
 }
 
 // checkAddress says what is wrong with the address of a server.

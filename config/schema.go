@@ -92,7 +92,7 @@ func (k kind) doc() kindDoc {
 		matchers:   {"names and conditions", `write { "name" = "value" }; "*" is any value, "~ ..." a regular expression (RE2)`},
 		reference:  {"reference", ""},
 		references: {"list of references", ""},
-		target:     {"upstream or address", `write a reference such as upstream.shop, or an address such as "http://127.0.0.1:3000"`},
+		target:     {"upstream or address", `write a reference such as upstream.shop, or an address such as "http://127.0.0.1:3000" or "https://app.internal"`},
 		weights:    {"upstreams and weights", `write { "upstream.one" = 95, "upstream.two" = 5 }`},
 		logs:       {"true, false or list of references", `write false, log.access or [log.access, log.audit]`},
 	}[k]

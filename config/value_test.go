@@ -81,10 +81,10 @@ func TestAddresses(t *testing.T) {
 func TestTargets(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://127.0.0.1:3000": "127.0.0.1:3000", "http://127.0.0.1:3000/": "127.0.0.1:3000", "http://name": "name:80",
-		"http://[::1]": "[::1]:80", "http://[::1]:81": "[::1]:81", "127.0.0.1:3000": "127.0.0.1:3000", "unix:/a": "unix:/a",
+		"http://[::1]": "[::1]:80", "http://[::1]:81": "[::1]:81", "https://name/": "name:443", "h2c://name": "name:80", "127.0.0.1:3000": "127.0.0.1:3000", "unix:/a": "unix:/a",
 	} {
-		if got, complaint, _ := parseTarget(text); complaint != "" || got != want {
-			t.Errorf("%q: %q %s", text, got, complaint)
+		if got, complaint, _ := parseTarget(text); complaint != "" || got.address != want {
+			t.Errorf("%q: %v %s", text, got, complaint)
 		}
 	}
 }
