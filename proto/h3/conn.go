@@ -75,7 +75,7 @@ func (k *socket) serveConn(q *quic.Conn) {
 		if err != nil {
 			break
 		}
-		all.Go(func() { c.serve(str) })
+		k.crew.do(job{c, str, &all})
 	}
 	c.mu.Lock()
 	c.idle.Stop()

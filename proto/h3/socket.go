@@ -51,6 +51,7 @@ type socket struct {
 	halves   atomic.Int64 // connections whose handshake has not ended
 	accepted atomic.Uint64
 	once     sync.Once
+	crew     *crew
 }
 
 // refuseTimes is how many times Limits.Handshakes there may be before clients are refused.
@@ -61,7 +62,7 @@ var errRefused = errors.New("the connection is refused")
 // ServePacket serves the connections that come to a socket. It returns nil after Drain or Close, when the last one has
 // ended; an error means that the socket can't be used.
 func (s *Server) ServePacket(k Socket) error {
-	sock := &socket{Socket: k, srv: s, local: addrPort(k.Conn.LocalAddr())}
+	sock := &socket{Socket: k, srv: s, local: addrPort(k.Conn.LocalAddr()), crew: newCrew()}
 	if sock.Log == nil {
 		sock.Log = slog.New(slog.DiscardHandler)
 	}
@@ -73,6 +74,7 @@ func (s *Server) ServePacket(k Socket) error {
 	}
 	err := sock.serve()
 	sock.tr.Close()
+	sock.crew.end()
 	return err
 }
 
