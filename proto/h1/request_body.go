@@ -81,8 +81,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return copy(p, span), err
 }
 
-// whole returns the body where it is at hand and not longer than most, else nil.
-func (b *requestBody) whole(most int) []byte {
+// Whole returns the body where it is at hand and not longer than most, else nil.
+func (b *requestBody) Whole(most int) []byte {
 	w := b.w
 	if b.err == nil && b.length >= 0 && b.left == b.length && b.length <= int64(min(most, w.buffered())) {
 		return w.in[w.r : w.r+int(b.length)]
@@ -90,8 +90,8 @@ func (b *requestBody) whole(most int) []byte {
 	return nil
 }
 
-// taken notes that n bytes of the input have been used as content.
-func (b *requestBody) taken(n int) {
+// Taken notes that n bytes of the input have been used as content.
+func (b *requestBody) Taken(n int) {
 	b.w.r += n
 	b.w.x.BytesIn += int64(n)
 	if b.length >= 0 {
@@ -143,7 +143,7 @@ func (b *requestBody) next(most int) ([]byte, error) {
 func (b *requestBody) take(buf []byte, most int) ([]byte, *weir.Fault) {
 	if b.length >= 0 {
 		n := int(min(int64(len(buf)), int64(most), b.left))
-		b.taken(n)
+		b.Taken(n)
 		return buf[:n], nil
 	}
 	used, span, done, f := b.dec.gather(buf, most)

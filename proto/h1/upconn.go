@@ -59,16 +59,23 @@ func (u *upConn) releaseBig() {
 	}
 }
 
+// A wholeBody is a body of announced length that may be at hand from its beginning to its end. Whole returns it then, if
+// it is not longer than most, else nil; Taken says that so much of what Whole returned has been used.
+type wholeBody interface {
+	Whole(most int) []byte
+	Taken(n int)
+}
+
 // send writes the request: the head and what is at hand of the body in one go, the rest by an upload.
 func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 	r := &x.Request
 	out := appendRequestHead(x.Scratch[:0], r)
 	rest := r.Body
-	if b, ok := r.Body.(*requestBody); ok && !r.Expect {
-		if p := b.whole(joinMax); p != nil {
+	if b, ok := r.Body.(wholeBody); ok && !r.Expect {
+		if p := b.Whole(joinMax); p != nil {
 			r.Touched = true
 			out = append(out, p...)
-			b.taken(len(p))
+			b.Taken(len(p))
 			rest = nil
 		}
 	}
