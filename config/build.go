@@ -148,6 +148,9 @@ func (l *loader) listener(n *node) broken {
 		l.report(n.at("mode"), in(n, "mode is for unix sockets alone"), "", "")
 	}
 	l.sameAddress(n, out)
+	if strings.HasSuffix(out.Address, ":443") && n.child("tls") == nil && !n.broken {
+		l.add(Warning, n.at("address"), in(n, "port 443 without tls: browsers speak https there"), "", "write tls {}")
+	}
 	l.config.Listeners = append(l.config.Listeners, out)
 	return func(b Broken) {
 		l.config.Listeners = l.config.Listeners[:len(l.config.Listeners)-1]
