@@ -143,7 +143,7 @@ func (t *Table) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if e == nil {
 		return nil, nil
 	}
-	return e.Source.Certificate(hello)
+	return t.of(e, hello)
 }
 
 var challengeProtocols = []string{ALPNChallenge}

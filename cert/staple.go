@@ -27,7 +27,7 @@ const (
 // Stapler adds to certificates what their issuers' responders say of them (OCSP stapling, RFC 6066 8), so that
 // clients need not ask. Certificates that name no responder, as most do not any more, cost nothing. Answers are got
 // in the background when a certificate is first used and again at half of their time; a handshake never waits for one.
-// One stapler serves all sources, and may be used concurrently.
+// One stapler serves all tables, see [Table.Staple], and may be used concurrently.
 type Stapler struct {
 	log    *slog.Logger
 	now    func() time.Time
@@ -67,30 +67,15 @@ func (s *Stapler) Close() {
 	s.client.CloseIdleConnections()
 }
 
-// Source is src with staples.
-func (s *Stapler) Source(src Source) Source { return stapled{src, s} }
-
-type stapled struct {
-	Source
-	stapler *Stapler
-}
-
-func (s stapled) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c, err := s.Source.Certificate(hello)
-	if err != nil || c == nil || c.Leaf == nil || len(c.Leaf.OCSPServer) == 0 || len(c.Certificate) < 2 {
-		return c, err
+// staple returns c with its staple where there is a good one.
+func (s *Stapler) staple(c *tls.Certificate) *tls.Certificate {
+	if c == nil || c.Leaf == nil || len(c.Leaf.OCSPServer) == 0 || len(c.Certificate) < 2 {
+		return c
 	}
-	return s.stapler.with(c), nil
+	return s.with(c)
 }
 
-func (s stapled) challenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if c, ok := s.Source.(challenger); ok {
-		return c.challenge(hello)
-	}
-	return nil, nil
-}
-
-// with returns c with its staple where there is a good one.
+// with is staple for a certificate that names a responder.
 func (s *Stapler) with(c *tls.Certificate) *tls.Certificate {
 	now := s.now()
 	s.mu.Lock()

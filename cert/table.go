@@ -24,7 +24,7 @@ type Entry struct {
 	Policy *Policy
 }
 
-// A Table finds the certificate for the name that a client asks for. It is immutable and may be used
+// A Table finds the certificate for the name that a client asks for. In use it is immutable, and may be used
 // concurrently.
 type Table struct {
 	exact     map[string]*Entry
@@ -32,6 +32,7 @@ type Table struct {
 	addresses map[netip.Addr]*Entry
 	fallback  *Entry
 	entries   []Entry
+	stapler   *Stapler // nil: none
 }
 
 // NewTable makes a table of the entries. It refuses names that are malformed or stand in two entries, a second
@@ -50,6 +51,10 @@ func NewTable(entries []Entry) (*Table, error) {
 	}
 	return t, nil
 }
+
+// Staple has what the table gives be stapled by s, whatever its sources are. It is called before the table is used; nil
+// is no stapler.
+func (t *Table) Staple(s *Stapler) { t.stapler = s }
 
 func (t *Table) add(e *Entry) error {
 	if e.Source == nil {
@@ -137,7 +142,16 @@ func (t *Table) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	if e == nil {
 		return nil, noName(hello.ServerName)
 	}
-	return e.Source.Certificate(hello)
+	return t.of(e, hello)
+}
+
+// of is the certificate of an entry, stapled.
+func (t *Table) of(e *Entry, hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c, err := e.Source.Certificate(hello)
+	if err != nil || t.stapler == nil {
+		return c, err
+	}
+	return t.stapler.staple(c), nil
 }
 
 // Has reports whether the table has an entry for that name itself, the default not counted.
