@@ -25,6 +25,9 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 
 // ask makes one check of ep, on a connection of its own. The error is why the server is not well.
 func (h *Health) ask(ctx context.Context, dial dialer, ep *weir.Endpoint) error {
+	if h.GRPC {
+		return h.late(ctx, h.call(ctx, ep))
+	}
 	network, address := "tcp", ep.Address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
@@ -61,17 +64,22 @@ func (h *Health) late(ctx context.Context, err error) error {
 }
 
 func (h *Health) request(ep *weir.Endpoint) []byte {
-	host := h.Host
-	if host == "" {
-		if host = ep.Name; strings.HasPrefix(host, "unix:") {
-			host = "localhost"
-		}
-	}
-	out := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: weir-health\r\nConnection: close\r\n", h.Method, h.Path, host)
+	out := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: weir-health\r\nConnection: close\r\n", h.Method, h.Path, h.host(ep))
 	for _, f := range h.Header {
 		out = fmt.Appendf(out, "%s: %s\r\n", f.Name, f.Value)
 	}
 	return append(out, "\r\n"...)
+}
+
+// host is what the server of a check is called.
+func (h *Health) host(ep *weir.Endpoint) string {
+	switch {
+	case h.Host != "":
+		return h.Host
+	case strings.HasPrefix(ep.Name, "unix:"):
+		return "localhost"
+	}
+	return ep.Name
 }
 
 // read reads the answer to a check and judges it.

@@ -77,7 +77,9 @@ type Sticky struct {
 
 // Health says how servers are asked whether they are well.
 type Health struct {
-	TCP      bool // a connection is proof enough; the fields about HTTP are not used
+	TCP      bool   // a connection is proof enough; the fields about HTTP are not used
+	GRPC     bool   // asked by gRPC's health protocol; of the fields about HTTP only Host and Header are used
+	Service  string // with GRPC: what is asked for; "": the server as a whole
 	Method   string
 	Path     string // with query; default "/"
 	Host     string // default: the server's address
@@ -90,6 +92,9 @@ type Health struct {
 	Fall     int           // bad checks in a row that put a server out of service; default 3
 
 	TLS func(*weir.Endpoint) *tls.Config // checks are encrypted; nil: they are not
+
+	// Transport makes what carries one check by gRPC, of HTTP/2. It is closed after it.
+	Transport func(*weir.Endpoint) weir.Transport
 }
 
 // A StatusRange is a range of status codes, both ends included.
@@ -245,6 +250,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("upstream %q has %d servers, more than %d", c.Name, len(c.Servers), maxServers)
 	case !balanceKnown(c.Balance):
 		return fmt.Errorf("upstream %q: balance %q is not one of %s", c.Name, c.Balance, balanceNames())
+	}
+	if h := c.Health; h != nil && h.GRPC && h.Transport == nil {
+		return fmt.Errorf("upstream %q has no transport for its checks", c.Name)
 	}
 	for _, s := range c.Servers {
 		if _, err := parseTarget(s.Address); err != nil {

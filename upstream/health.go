@@ -142,6 +142,6 @@ func sameHealth(a, b *Health) bool {
 		return a == b
 	}
 	x, y := *a, *b
-	x.TLS, y.TLS = nil, nil // functions cannot be compared
+	x.TLS, y.TLS, x.Transport, y.Transport = nil, nil, nil, nil // functions cannot be compared
 	return (a.TLS == nil) == (b.TLS == nil) && reflect.DeepEqual(x, y)
 }
