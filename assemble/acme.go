@@ -96,6 +96,7 @@ func (c *certs) close() {
 		m.Close()
 	}
 	c.watcher.Close()
+	c.stapler.Close()
 }
 
 // checkACME says what is wrong with how certificates are to be got.

@@ -20,6 +20,7 @@ import (
 type certs struct {
 	watcher *cert.Watcher
 	tickets *cert.Tickets
+	stapler *cert.Stapler
 	folder  string // of the state
 
 	log *slog.Logger
@@ -30,7 +31,7 @@ type certs struct {
 }
 
 func newCerts(folder string, log *slog.Logger) *certs {
-	return &certs{watcher: cert.NewWatcher(0, log), tickets: cert.NewTickets(0), folder: folder, log: log}
+	return &certs{watcher: cert.NewWatcher(0, log), tickets: cert.NewTickets(0), stapler: cert.NewStapler(log), folder: folder, log: log}
 }
 
 // internal returns the authority of weir's own, made at its first use.
@@ -327,6 +328,7 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	var tickets *cert.Tickets
 	if b.engine.certs != nil {
 		tickets = b.engine.certs.tickets
+		table.Staple(b.engine.certs.stapler)
 	}
 	return p.ServerConfig(table, tickets), nil
 }
