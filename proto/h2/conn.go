@@ -37,6 +37,7 @@ type conn struct {
 	settled bool   // and the client's first SETTINGS
 	block   gathering
 	trail   weir.Header // a trailer being decoded
+	opened  []*stream   // whose goroutines have not been started
 	recv    int         // window that the client has left
 	owed    int         // window that it gets back
 
@@ -101,6 +102,7 @@ func (c *conn) serve(buf []byte) {
 	c.partial = nil
 	for {
 		used, err := c.walk(buf[r:w])
+		c.startOpened()
 		if err != nil {
 			c.fail(err)
 			return

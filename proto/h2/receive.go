@@ -217,8 +217,22 @@ func (c *conn) open(g *gathering, block []byte, cfg *ServerConfig) *connError {
 		calm = c.spend(1)
 	}
 	c.mu.Unlock()
-	c.Start(s)
+	if g.end {
+		c.Start(s)
+	} else {
+		c.opened = append(c.opened, s)
+	}
 	return calm
+}
+
+// startOpened starts the streams whose requests have a body. Until then what has come of it together with the head has
+// been taken in, too.
+func (c *conn) startOpened() {
+	for i, s := range c.opened {
+		c.opened[i] = nil
+		c.Start(s)
+	}
+	c.opened = c.opened[:0]
 }
 
 // trailer takes in the field section that ends a request.
