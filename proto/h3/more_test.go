@@ -16,6 +16,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"weir"
+	"weir/cert"
 )
 
 // A head larger than what is read at a time, both ways, with content right behind it.
@@ -269,6 +270,48 @@ func TestConfigByName(t *testing.T) {
 		t.Error(err)
 	}
 	pc.Close()
+}
+
+// What a handshake fails at is told as over TCP, however late it comes.
+func TestHandshakeCauses(t *testing.T) {
+	leaks(t)
+	asks := serverTLS()
+	asks.ClientAuth = tls.RequireAnyClientCert
+	others := serverTLS()
+	others.NextProtos = []string{"other"}
+	for name, tt := range map[string]struct {
+		server, client *tls.Config
+		cause          weir.Cause
+	}{
+		"a certificate is wanted": {withProtocol(asks), clientTLS(), weir.CauseUpstreamTLSCertificateAsked},
+		"another name":            {withProtocol(serverTLS()), named("c.test"), weir.CauseUpstreamTLSNameMismatch},
+		"an unknown authority":    {withProtocol(serverTLS()), &tls.Config{ServerName: "a.test"}, weir.CauseUpstreamTLSUnknownAuthority},
+		"another protocol":        {others, clientTLS(), weir.CauseUpstreamTLSProtocol},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pc := listenUDP(t)
+			qt := &quic.Transport{Conn: pc}
+			ln, err := qt.Listen(tt.server, &quic.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr := NewTransport(&weir.Endpoint{Upstream: "u", Name: "o", Address: pc.LocalAddr().String()}, TransportConfig{TLS: tt.client, CauseOf: cert.UpstreamCause})
+			x, _, _ := ask(t, tr, "GET", "/", nil)
+			if x.Fault == nil || x.Fault.Cause != tt.cause {
+				t.Errorf("%v", x.Fault)
+			}
+			tr.Close()
+			ln.Close()
+			qt.Close()
+			pc.Close()
+		})
+	}
+}
+
+func named(name string) *tls.Config {
+	c := clientTLS()
+	c.ServerName = name
+	return c
 }
 
 // What would become a second line in a head does not leave.

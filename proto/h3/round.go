@@ -345,6 +345,9 @@ func (r *round) fault(err error, c weir.Cause, retry weir.Retry, op string) *wei
 		return t.fault(c, weir.RetryIdempotent, op, err)
 	}
 	r.u.lose()
+	if cause := t.handshakeCause(err); cause != weir.CauseNone {
+		return t.fault(cause, weir.RetryAlways, "dial", err)
+	}
 	if errors.As(err, &closed) && closed.Remote && code(closed.ErrorCode) != codeNone {
 		return t.fault(weir.CauseUpstreamReset, weir.RetryIdempotent, op, fmt.Errorf("%w (%s)", err, code(closed.ErrorCode)))
 	}

@@ -314,24 +314,40 @@ func (t *Transport) socket(addr netip.AddrPort) (*quic.Transport, error) {
 
 func (t *Transport) dialFault(err error) *weir.Fault {
 	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
-	var tlsErr *quic.TransportError
+	var refused *quic.TransportError
 	var late *quic.HandshakeTimeoutError
 	var idle *quic.IdleTimeoutError
-	switch cause := t.cfg.CauseOf(err); {
+	var none *quic.VersionNegotiationError
+	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &late), errors.As(err, &idle):
 		f.Cause = weir.CauseUpstreamConnectTimeout
-	case cause != weir.CauseNone:
-		f.Cause = cause
-	case errors.As(err, &tlsErr) && tlsErr.ErrorCode == quic.ConnectionRefused:
+	case errors.As(err, &none):
+		f.Cause = weir.CauseUpstreamProtocol
+	case errors.As(err, &refused) && refused.ErrorCode == quic.ConnectionRefused:
 		f.Cause = weir.CauseUpstreamConnect
-	case errors.As(err, &tlsErr):
-		f.Cause = weir.CauseUpstreamTLSHandshake
-		if tlsErr.ErrorCode == quic.TransportErrorCode(0x100+alertNoProtocol) {
-			f.Cause = weir.CauseUpstreamTLSProtocol
+	default:
+		if c := t.handshakeCause(err); c != weir.CauseNone {
+			f.Cause = c
 		}
 	}
 	return f
 }
 
-// alertNoProtocol is TLS's no_application_protocol (RFC 7301, section 3.2).
-const alertNoProtocol = 120
+// handshakeCause tells what a handshake failed at. That a server does not like who weir is comes as late as with the first
+// request. CauseNone: it has not failed at anything that TLS knows.
+func (t *Transport) handshakeCause(err error) weir.Cause {
+	var e *quic.TransportError
+	if !errors.As(err, &e) || !e.ErrorCode.IsCryptoError() {
+		return weir.CauseNone
+	}
+	if e.Remote { // as crypto/tls would tell it over TCP
+		err = &net.OpError{Op: "remote error", Err: tls.AlertError(e.ErrorCode - cryptoErrors)}
+	}
+	if c := t.cfg.CauseOf(err); c != weir.CauseNone {
+		return c
+	}
+	return weir.CauseUpstreamTLSHandshake
+}
+
+// cryptoErrors is where QUIC's codes for TLS's alerts begin (RFC 9001, section 4.8).
+const cryptoErrors = 0x100
