@@ -1,10 +1,19 @@
 package main
 
 // What everybody is configured with. @NAME@ is filled in: DIR of the run, ME of the program, FILES of the
-// origin, ORIGIN's port and the PORT to listen on.
+// origin, ORIGIN's port, the PORT to listen on and the TLSPORT for TLS.
 
 const weirConf = `
 listener "http" { address = "127.0.0.1:@PORT@" }
+listener "https" {
+  address   = "127.0.0.1:@TLSPORT@"
+  protocols = ["h1", "h2"]
+  tls {
+    minimum     = "1.3"
+    certificate = "@DIR@/cert.pem"
+    key         = "@DIR@/key.pem"
+  }
+}
 upstream "origin" {
   server "127.0.0.1:@ORIGIN@" {}
   health {
@@ -53,6 +62,12 @@ http {
   }
   server {
     listen 127.0.0.1:@PORT@ backlog=65535;
+    listen 127.0.0.1:@TLSPORT@ ssl http2 backlog=65535;
+    ssl_certificate @DIR@/cert.pem;
+    ssl_certificate_key @DIR@/key.pem;
+    ssl_protocols TLSv1.3;
+    ssl_ecdh_curve X25519;
+    http2_max_concurrent_streams 128;
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
@@ -91,6 +106,7 @@ backend origin
   server s1 127.0.0.1:@ORIGIN@ check inter 1s pool-max-conn -1
 frontend http
   bind 127.0.0.1:@PORT@ backlog 65535
+  bind 127.0.0.1:@TLSPORT@ ssl crt @DIR@/both.pem alpn h2,http/1.1 ssl-min-ver TLSv1.3 curves X25519 backlog 65535
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend origin

@@ -79,11 +79,14 @@ type bench struct {
 }
 
 func (b *bench) prepare() error {
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"DIR": b.dir, "ORIGIN": ports[0], "PORT": ports[1]}
+	values := map[string]string{"DIR": b.dir, "ORIGIN": ports[0], "PORT": ports[1], "TLSPORT": ports[2]}
+	if err := writeCertificate(b.dir); err != nil {
+		return err
+	}
 	if b.origin, err = startOrigin(b.dir, values); err != nil {
 		return err
 	}

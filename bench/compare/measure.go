@@ -69,8 +69,11 @@ func (b *bench) measure(ctx context.Context, w work, p *proxy) (m measurement, e
 	return m, nil
 }
 
-// load runs wrk for some seconds.
+// load runs wrk, or h2load, for some seconds.
 func (b *bench) load(ctx context.Context, w work, p *proxy, seconds int) (m measurement, err error) {
+	if w.streams > 0 {
+		return b.loadH2(ctx, w, p, seconds)
+	}
 	args := []string{
 		"-t1", fmt.Sprintf("-c%d", w.conns), fmt.Sprintf("-d%d", seconds), "--timeout", "10",
 		"-s", filepath.Join(b.dir, "report.lua"),
@@ -78,7 +81,7 @@ func (b *bench) load(ctx context.Context, w work, p *proxy, seconds int) (m meas
 	if w.fresh {
 		args = append(args, "-H", "Connection: close")
 	}
-	cmd := exec.CommandContext(ctx, "wrk", append(args, "http://127.0.0.1:"+p.values["PORT"]+w.path)...)
+	cmd := exec.CommandContext(ctx, "wrk", append(args, w.url(p))...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("UPLOAD=%d", w.upload))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -139,7 +142,7 @@ func (b *bench) weigh(ctx context.Context, w work, p *proxy, running *program) (
 		if ctx.Err() != nil {
 			return m, ctx.Err()
 		}
-		c, err := net.Dial("tcp", address)
+		c, err := w.dial(p)
 		if err != nil {
 			return m, err
 		}

@@ -7,17 +7,19 @@ import (
 
 // A work is one workload.
 type work struct {
-	name   string
-	title  string
-	path   string
-	conns  int
-	fresh  bool // a new connection for each request
-	upload int  // bytes of the request's content
-	idle   bool // connections that do nothing
-	cost   cost
-	goal   float64 // weir's cost over the better peer's, at most; 0: none
-	within string  // the goal is against this proxy instead
-	log    bool    // weir with its access log beside weir without
+	name    string
+	title   string
+	path    string
+	conns   int
+	fresh   bool // a new connection for each request
+	upload  int  // bytes of the request's content
+	idle    bool // connections that do nothing
+	secure  bool // over TLS 1.3
+	streams int  // over HTTP/2: requests under way on each connection; 0: HTTP/1.1
+	cost    cost
+	goal    float64 // weir's cost over the better peer's, at most; 0: none
+	within  string  // the goal is against this proxy instead
+	log     bool    // weir with its access log beside weir without
 }
 
 // A cost is the figure that a workload is judged by.
@@ -43,6 +45,12 @@ func works() []work {
 		{name: "down", title: "10 MiB down, 4 connections", path: "/10m", conns: 4, cost: perGigabyte, goal: 1.0, within: "haproxy"},
 		{name: "up", title: "10 MiB up, 4 connections", path: "/up", conns: 4, upload: ten, cost: perGigabyte, goal: 1.0, within: "haproxy"},
 		{name: "idle", title: "10,000 idle connections", path: "/1k", conns: 10000, idle: true, cost: perConnection},
+		{name: "tls", title: "1 KiB over TLS 1.3, 64 kept connections", path: "/1k", conns: 64, secure: true, cost: perRequest, goal: 0.80},
+		{name: "handshake", title: "1 KiB over TLS 1.3, a full handshake for each request", path: "/1k", conns: 32, fresh: true, secure: true, cost: perRequest, goal: 1.0, within: "nginx"},
+		{name: "tlsmedium", title: "64 KiB over TLS 1.3, 64 kept connections", path: "/64k", conns: 64, secure: true, cost: perRequest, goal: 0.80},
+		{name: "tlsidle", title: "5,000 idle connections with TLS 1.3", path: "/1k", conns: 5000, idle: true, secure: true, cost: perConnection},
+		{name: "h2", title: "1 KiB over HTTP/2, 8 connections with 100 requests each", path: "/1k", conns: 8, streams: 100, secure: true, cost: perRequest, goal: 0.70},
+		{name: "h2single", title: "1 KiB over HTTP/2, 64 connections with one request each", path: "/1k", conns: 64, streams: 1, secure: true, cost: perRequest, goal: 0.85},
 		{name: "log", title: "1 KiB, 64 kept connections, access log as JSON", path: "/1k", conns: 64, cost: perRequest, goal: 1.10, within: "weir", log: true},
 	}
 }
