@@ -54,6 +54,7 @@ func (c *carrier) h1(ep *weir.Endpoint) weir.Transport {
 	}
 	if c.secure != nil {
 		cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: c.secure.Config(ep.Name), Below: cfg.Dial}).Dial
+		cfg.CauseOf = cert.UpstreamCause
 	}
 	return h1.NewTransport(ep, cfg)
 }

@@ -26,6 +26,10 @@ type TransportConfig struct {
 	// Dial makes a connection to address until deadline, and breaks off when the client goes; nil: Group does. An
 	// error that is a *weir.Fault tells its cause.
 	Dial func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error)
+
+	// CauseOf tells what an error of reading means that only a Conn of Dial's kind has, such as an alert of TLS: a
+	// server judges weir's certificate after the handshake. CauseNone: nothing special. nil: there are none such.
+	CauseOf func(err error) weir.Cause
 }
 
 func (c TransportConfig) orDefaults() TransportConfig {
@@ -239,7 +243,17 @@ func (u *upConn) readFault(err error, begun bool) *weir.Fault {
 	case err == io.EOF:
 		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
 	}
-	return t.fault(weir.CauseUpstreamReset, retry, "read from", err)
+	return t.fault(t.causeOf(err), retry, "read from", err)
+}
+
+// causeOf is the cause of an error of reading that no rule of HTTP knows.
+func (t *Transport) causeOf(err error) weir.Cause {
+	if t.cfg.CauseOf != nil {
+		if c := t.cfg.CauseOf(err); c != weir.CauseNone {
+			return c
+		}
+	}
+	return weir.CauseUpstreamReset
 }
 
 // patience returns how long the server may take: as the route says, or else the transport.
