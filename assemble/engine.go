@@ -139,6 +139,9 @@ func (e *Engine) Reload(ctx context.Context) (config.Diagnostics, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	diags, err := e.tryReload()
+	if e.certs != nil {
+		e.certs.watcher.Check() // who renews a certificate asks for a reload and wants it in force, not in half a minute
+	}
 	if err != nil {
 		e.reload.Failed++
 		e.reload.LastTry = time.Now()
