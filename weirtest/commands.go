@@ -2,6 +2,7 @@ package weirtest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -63,13 +64,39 @@ func (st *stage) origin(step *Step) error {
 	return err
 }
 
+// server is "NAME [unix|local]" or "NAME tls CERTIFICATE [asks AUTHORITY]".
 func (st *stage) server(step *Step) error {
 	name, kind, _ := strings.Cut(step.Text, " ")
-	s, err := NewServer(name, pathOf(st.dir, name, kind))
+	sealed, err := st.serverTLS(strings.Fields(kind))
+	if err != nil {
+		return err
+	}
+	if sealed != nil {
+		kind = ""
+	}
+	s, err := newServer(name, pathOf(st.dir, name, kind), sealed)
 	if err == nil {
 		st.add(name, s)
 	}
 	return err
+}
+
+// serverTLS is how a server of that kind speaks TLS; nil: not at all.
+func (st *stage) serverTLS(kind []string) (*tls.Config, error) {
+	if len(kind) < 2 || kind[0] != "tls" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(st.dir, kind[1]+".pem"), filepath.Join(st.dir, kind[1]+".key"))
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}}
+	if len(kind) == 4 && kind[2] == "asks" && st.authorities[kind[3]] != nil {
+		config.ClientCAs, config.ClientAuth = st.authorities[kind[3]].pool(), tls.RequireAndVerifyClientCert
+	} else if len(kind) > 2 {
+		return nil, fmt.Errorf("not a kind of server: %q", kind)
+	}
+	return config, nil
 }
 
 func (st *stage) nginx(step *Step) error {

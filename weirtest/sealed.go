@@ -23,7 +23,7 @@ var (
 	listenerBlock = regexp.MustCompile(`(?m)^listener "([a-z0-9]+)" \{[ \t]*(.*?)[ \t]*(\}?)$`)
 	hasState      = regexp.MustCompile(`(?m)^state_dir `)
 	hasUnix       = regexp.MustCompile(`"unix:`)
-	hasTLS        = regexp.MustCompile(`(?m)^  tls \{`)
+	hasTLS        = regexp.MustCompile(`(?m)^listener .*\n(?:  .*\n)*?  tls \{`)
 )
 
 // encrypt gives the listeners of a configuration the certificate of the house. It leaves alone unix sockets, and

@@ -3,10 +3,12 @@ package weirtest
 import (
 	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"log"
 	"net/http"
 	"sort"
 	"strconv"
@@ -29,18 +31,21 @@ import (
 type Server struct {
 	*socket
 	name string
+	tls  *tls.Config // nil: connections are not encrypted
 	http *http.Server
 	sick atomic.Bool
 	seen atomic.Int64
 }
 
 // NewServer starts a server on a free port, or on a unix socket of that path.
-func NewServer(name, path string) (*Server, error) {
+func NewServer(name, path string) (*Server, error) { return newServer(name, path, nil) }
+
+func newServer(name, path string, sealed *tls.Config) (*Server, error) {
 	s, err := open(path)
 	if err != nil {
 		return nil, err
 	}
-	out := &Server{socket: s, name: name}
+	out := &Server{socket: s, name: name, tls: sealed}
 	out.serve()
 	return out, nil
 }
@@ -48,7 +53,12 @@ func NewServer(name, path string) (*Server, error) {
 func (s *Server) serve() {
 	s.http = &http.Server{Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: time.Minute}
 	s.http.SetKeepAlivesEnabled(true)
-	go s.http.Serve(s.l)
+	l := s.l
+	if s.tls != nil {
+		s.http.ErrorLog = log.New(io.Discard, "", 0) // handshakes are made to fail
+		l = tls.NewListener(l, s.tls)
+	}
+	go s.http.Serve(l)
 }
 
 // Close ends the server.

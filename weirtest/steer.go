@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -38,6 +39,7 @@ func (st *stage) start(step *Step) error {
 	st.vars["pid"] = strconv.Itoa(p.Pid())
 	for name, address := range p.Listeners {
 		st.vars[name] = address
+		_, st.vars["port-"+name], _ = net.SplitHostPort(address)
 	}
 	return nil
 }
