@@ -101,7 +101,7 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 	}
 	cfg := upstream.Config{
 		Name: c.Name, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
-		Sticky: sticky(c.Sticky), Health: health(c.Health, secure), Outlier: outlier(c.Outlier),
+		Sticky: sticky(c.Sticky), Health: b.health(c, secure), Outlier: outlier(c.Outlier),
 		Retry:        retry(c.Retry),
 		Queue:        upstream.Queue{PerServer: c.Queue.PerServer, Length: c.Queue.Length, Timeout: c.Queue.Timeout},
 		Refresh:      upstream.Refresh(c.Refresh),
@@ -138,12 +138,13 @@ func sticky(s *config.Sticky) *upstream.Sticky {
 	}
 }
 
-func health(h *config.Health, secure *cert.ClientPolicy) *upstream.Health {
+func (b *builder) health(c *config.Upstream, secure *cert.ClientPolicy) *upstream.Health {
+	h := c.Health
 	if h == nil {
 		return nil
 	}
 	out := &upstream.Health{
-		TCP: h.TCP, Method: h.Method, Path: h.Path, Host: h.Host, Expect: ranges(h.Expect), Match: h.Match,
+		TCP: h.TCP, GRPC: h.GRPC, Service: h.Service, Method: h.Method, Path: h.Path, Host: h.Host, Expect: ranges(h.Expect), Match: h.Match,
 		Interval: h.Interval, Timeout: h.Timeout, Rise: h.Rise, Fall: h.Fall,
 	}
 	for _, f := range h.Headers {
@@ -154,7 +155,18 @@ func health(h *config.Health, secure *cert.ClientPolicy) *upstream.Health {
 		plain.Protocols = []string{"http/1.1"} // which checks speak
 		out.TLS = func(ep *weir.Endpoint) *tls.Config { return plain.Config(ep.Name) }
 	}
+	if h.GRPC {
+		out.Transport = (&carrier{checked(c), secure, b.engine.o.Group, nil}).h2
+	}
 	return out
+}
+
+// checked is c with the time of a check for all that a server may take.
+func checked(c *config.Upstream) *config.Upstream {
+	own := *c
+	t := c.Health.Timeout
+	own.Timeouts, own.KeepaliveIdle = config.UpstreamTimeouts{Connect: t, FirstByte: t, Idle: t}, t
+	return &own
 }
 
 func ranges(list []config.StatusRange) []upstream.StatusRange {

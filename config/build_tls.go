@@ -130,14 +130,27 @@ func (l *loader) protocol(n *node, u *Upstream) {
 	case u.Protocol == FastCGIProtocol && secure:
 		l.report(n.child("tls").head, in(n, "FastCGI is not encrypted"), "", "")
 	}
-	if h := n.child("health"); h != nil && !u.Health.TCP && (u.Protocol == H2C || u.Protocol == FastCGIProtocol || u.Protocol == H3) {
-		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write tcp = true")
+	if h := n.child("health"); h != nil && !u.Health.TCP {
+		l.checkable(h, u)
 	}
 	u.ProxyProtocol = map[string]int{"v1": 1, "v2": 2}[get[string](n, "proxy_protocol")]
 	if u.ProxyProtocol > 0 && u.Protocol != H1 && u.Protocol != FastCGIProtocol {
 		l.report(n.at("proxy_protocol"), in(n, "proxy_protocol: clients share the connections of "+quote(u.Protocol)), "it goes with h1 and fastcgi", "")
 	}
 	l.fastcgi(n, u)
+}
+
+// checkable reports checks that speak what the servers do not.
+func (l *loader) checkable(h *node, u *Upstream) {
+	switch {
+	case u.Health.GRPC && u.Protocol != H2 && u.Protocol != H2C:
+		l.report(h.at("grpc"), in(h, "grpc: gRPC is HTTP/2, and the servers speak "+u.Protocol), "", `write protocol = "h2" or "h2c"`)
+	case u.Health.GRPC:
+	case u.Protocol == H2C:
+		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write grpc = true, or tcp = true")
+	case u.Protocol == FastCGIProtocol, u.Protocol == H3:
+		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write tcp = true")
+	}
 }
 
 func (l *loader) fastcgi(n *node, u *Upstream) {

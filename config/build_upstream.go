@@ -170,6 +170,8 @@ func (l *loader) health(n *node, u *Upstream) {
 	}
 	u.Health = &Health{
 		TCP:      get[bool](c, "tcp"),
+		GRPC:     get[bool](c, "grpc"),
+		Service:  get[string](c, "grpc_service"),
 		Path:     get[string](c, "path"),
 		Method:   get[string](c, "method"),
 		Host:     get[string](c, "host"),
@@ -187,9 +189,25 @@ func (l *loader) health(n *node, u *Upstream) {
 	if !strings.HasPrefix(u.Health.Path, "/") {
 		l.report(c.at("path"), in(c, "path: "+quote(u.Health.Path)+" does not begin with a slash"), "", "did you mean "+quote("/"+u.Health.Path)+"?")
 	}
-	for _, name := range []string{"path", "method", "host", "headers", "expect", "match"} {
-		if u.Health.TCP && c.has(name) {
-			l.report(c.at(name), in(c, name+" has no meaning with tcp"), "", "")
+	l.healthKind(c, u.Health)
+}
+
+// healthKind reports what does not go with the kind of check.
+func (l *loader) healthKind(c *node, h *Health) {
+	kind, useless := "", []string{"grpc_service"}
+	switch {
+	case h.TCP:
+		kind, useless = "tcp", []string{"grpc", "grpc_service", "path", "method", "host", "headers", "expect", "match"}
+	case h.GRPC:
+		kind, useless = "grpc", []string{"path", "method", "expect", "match"}
+	}
+	for _, name := range useless {
+		switch {
+		case !c.has(name):
+		case kind == "":
+			l.report(c.at(name), in(c, name+" needs grpc = true"), "", "")
+		default:
+			l.report(c.at(name), in(c, name+" has no meaning with "+kind), "", "")
 		}
 	}
 }

@@ -102,6 +102,8 @@ type Sticky struct {
 // A Health is an active check.
 type Health struct {
 	TCP      bool   // only connect
+	GRPC     bool   // ask gRPC's health service, with H2 and H2C
+	Service  string // for which service; "": the server as a whole
 	Path     string // default "/"
 	Method   string // default GET
 	Host     string // default: the server's address

@@ -108,6 +108,8 @@ func healthBlock() *block {
 		doc:  "Active checks: weir asks each server whether it works.",
 		attrs: []attr{
 			{name: "tcp", kind: boolean, def: "false", doc: "Only connect, ask nothing."},
+			{name: "grpc", kind: boolean, def: "false", doc: "Ask gRPC's health service (grpc.health.v1.Health/Check); for protocol = \"h2\" and \"h2c\"."},
+			{name: "grpc_service", kind: text, defDoc: "the server as a whole", doc: "The service that gRPC's health service is asked for."},
 			{name: "path", kind: text, def: "/", doc: "The path that is asked for."},
 			{name: "method", kind: text, def: "GET", doc: "The method."},
 			{name: "host", kind: text, defDoc: "the server's address", doc: "The Host."},
@@ -118,7 +120,6 @@ func healthBlock() *block {
 			{name: "match", kind: text, defDoc: "anything will do", doc: "What must stand in the first 64 KiB of the answer."},
 			{name: "rise", kind: whole, min: 1, max: 1000, def: "2", doc: "How many good checks in a row bring a server back."},
 			{name: "fall", kind: whole, min: 1, max: 1000, def: "3", doc: "How many bad checks in a row take it out."},
-			laterAttr("grpc", "Ask the gRPC health service."),
 			laterAttr("tls", "Check over TLS."),
 		},
 	}

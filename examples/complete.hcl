@@ -170,6 +170,10 @@ upstream "accounts" {
   server "accounts.internal:443" {}
   proxy_protocol = "off" # v1, v2: servers learn whose each connection is
   protocol       = "h2"  # h1, h2c, h3, fastcgi
+  health {
+    grpc         = true # asks gRPC's health service
+    grpc_service = "accounts.v1.Accounts"
+  }
   tls {
     ca          = "tls/example-cert.pem"
     server_name = "accounts.internal"
