@@ -3,20 +3,16 @@ package main
 import (
 	"log/slog"
 	"os"
-	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-const (
-	gcPercent   = 400 // a proxy's heap is small and its garbage plentiful
-	memoryShare = 0.9 // of the container's limit
-)
+const memoryShare = 0.9 // of the container's limit
 
 // tuneMemory sets the collector's pace and limit, unless the environment does.
 func tuneMemory(log *slog.Logger) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		pace()
 	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // fields returns the words of the line of a process's file in /proc that begins with name.
@@ -188,4 +189,33 @@ func TestLogsAreOpenedAgain(t *testing.T) {
 	if s := read(t, events+".old"); !strings.Contains(s, "listening") {
 		t.Errorf("old events: %s", s)
 	}
+}
+
+// The more lives, the less garbage in proportion.
+func TestCollectorPace(t *testing.T) {
+	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 400, 16 << 20: 200, 25 << 20: 128, 32 << 20: 100, 1 << 30: 100} {
+		if got := percentFor(live); got != want {
+			t.Errorf("%d bytes live: %d%%, want %d%%", live, got, want)
+		}
+	}
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	ballast := make([][]byte, 0, 64)
+	pace()
+	for range 64 {
+		ballast = append(ballast, make([]byte, 1<<20))
+	}
+	for end := time.Now().Add(10 * time.Second); ; {
+		runtime.GC()
+		got := debug.SetGCPercent(100)
+		debug.SetGCPercent(got)
+		if got < gcPercent {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("with %d MiB alive the pace is %d%% still", len(ballast), got)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	runtime.KeepAlive(ballast)
 }
