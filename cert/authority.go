@@ -1,7 +1,6 @@
 package cert
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -301,10 +300,4 @@ func RootOf(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("%q is no root of an internal CA", file)
 	}
 	return encodePEM("CERTIFICATE", root.Raw), nil
-}
-
-// SameRoot reports whether pem has the authority's root.
-func (a *Authority) SameRoot(text []byte) bool {
-	block, _ := pem.Decode(text)
-	return block != nil && bytes.Equal(block.Bytes, a.root.Raw)
 }

@@ -10,6 +10,9 @@ import (
 // askAgain is the shortest time between two questions to a CA about one certificate.
 const askAgain = time.Hour
 
+// lookAgain is the longest time between two looks at what is due.
+const lookAgain = time.Hour
+
 // run starts attempts when they are due.
 func (m *Manager) run() {
 	timer := time.NewTimer(0)
@@ -30,7 +33,7 @@ func (m *Manager) startDue() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	pause := maxPause
+	pause := lookAgain // no longer, as the clock may be set, and timers stand still while a machine sleeps
 	for _, r := range m.names {
 		switch {
 		case r.busy:
@@ -51,14 +54,18 @@ func (m *Manager) work(r *managed) {
 	b, err := m.tend(r)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.count(r.current.Load(), b, err)
+	old := r.current.Load()
+	m.count(old, b, err)
+	news := err != nil || r.problem != nil || b != nil && (old == nil || old.pair != b.pair)
 	if b != nil {
 		r.current.Store(b)
 	}
 	r.busy, r.forced, r.problem = false, false, err
 	m.working--
 	r.due = m.next(r, err)
-	m.tell(r, err)
+	if news {
+		m.tell(r, err)
+	}
 	close(r.finished)
 	r.finished = nil
 	if firstStep(err) == string(stepAllow) && !r.wanted {
