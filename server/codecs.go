@@ -46,11 +46,16 @@ func (c *codecs) configure(h weir.Handler, s *Snapshot, spec *ListenerSpec) {
 }
 
 // serve takes over a connection that has not been read, or whose handshake has just ended with the choice of a
-// protocol (ALPN; "" where there was none).
+// protocol (ALPN; "" where there was none). It closes one that could only speak a version that the listener does not.
 func (c *codecs) serve(pc poll.Conn, v Versions, chosen string, facts *weir.Conn, done func()) {
 	if v.H2 && (chosen == "h2" || chosen == "" && !v.H1) {
 		facts.Protocol = "HTTP/2"
 		c.h2.Serve(pc, *facts, done)
+		return
+	}
+	if !v.H1 && (v.H2 || v.H3) {
+		pc.Close()
+		done()
 		return
 	}
 	facts.Protocol = "HTTP/1.1"

@@ -46,8 +46,17 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if err != nil {
 		return nil, explainListen(spec, err)
 	}
-	return s.listener(spec, source, false)
+	l, err := s.listener(spec, source, false)
+	for try := 1; try < portTries && hasPortZero(spec.Address) && errors.Is(err, syscall.EADDRINUSE); try++ {
+		if source, err = listen(spec); err == nil {
+			l, err = s.listener(spec, source, false)
+		}
+	}
+	return l, err
 }
+
+// portTries is how many ports are tried where any will do: one that is free for TCP may be taken for UDP.
+const portTries = 8
 
 // listener makes a listener of its socket, and opens the one for datagrams that goes with it.
 func (s *Server) listener(spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
