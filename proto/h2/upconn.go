@@ -197,13 +197,10 @@ func (c *upConn) hear() {
 	}
 }
 
-// settle has what the reader has to say sent, by somebody else: it must not wait.
+// settle has what the reader has to say sent.
 func (c *upConn) settle() {
 	c.mu.Lock()
-	if c.claim() {
-		c.Start((*upFlusher)(c))
-	}
-	c.unlock()
+	c.sendAside()
 }
 
 // unlock ends a turn with the connection: it gives the places back that have become free.

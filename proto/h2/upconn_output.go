@@ -68,6 +68,15 @@ func (c *upConn) send() {
 	}
 }
 
+// sendAside is send that has somebody else write: a body's bytes may be more than the server takes at once, and whoever
+// brings them has to be free to stop.
+func (c *upConn) sendAside() {
+	if c.claim() {
+		c.Start((*upFlusher)(c))
+	}
+	c.unlock()
+}
+
 // An upFlusher is a connection as the task that writes.
 type upFlusher upConn
 

@@ -22,8 +22,13 @@ func (c *upConn) arm(t int64) {
 // has nothing more to do.
 func (c *upConn) sweep() bool {
 	now := clock.Now()
+	mute := c.mute(now)
+	if mute && !c.doubted { // before those who waited in vain come again
+		c.doubted = true
+		c.t.setSuspect(c, true)
+	}
 	c.mu.Lock()
-	next, mute := c.expire(now)
+	next := c.expire(now)
 	idle := len(c.streams) == 0
 	switch {
 	case c.pingBy != 0:
@@ -45,9 +50,6 @@ func (c *upConn) sweep() bool {
 	case dead:
 		c.lost(errUpMute, false)
 		return false
-	case mute && !c.doubted:
-		c.doubted = true
-		c.t.setSuspect(c, true)
 	case idle && c.t.unused(c):
 		c.retire()
 		return false
@@ -73,25 +75,34 @@ func (c *upConn) ping(now int64) {
 	c.pingBy = now + int64(patience)
 }
 
-// expire wakes the streams whose deadlines have passed. It returns the next deadline, and whether one has waited in vain
-// while nothing at all came: then the connection itself may be dead. That a client was impatient tells nothing. mu is held.
-func (c *upConn) expire(now int64) (next int64, mute bool) {
+// mute reports whether some stream has waited in vain while nothing at all came: then the connection itself may be dead.
+func (c *upConn) mute(now int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		if c.heard < s.begun && (s.due.over(now) || s.sender.due.over(now)) {
+			return true
+		}
+	}
+	return false
+}
+
+// expire wakes the streams whose deadlines have passed, and returns the next one. mu is held.
+func (c *upConn) expire(now int64) (next int64) {
 	next = upNever
 	for _, s := range c.streams {
 		for _, d := range [...]*upDeadline{&s.due, &s.sender.due} {
 			switch {
-			case d.at == 0:
-			case d.at > now:
-				next = min(next, d.at)
-			default:
+			case d.over(now):
 				d.at, d.passed = 0, true
-				mute = mute || c.heard < s.begun && (s.deadline == 0 || now < s.deadline)
 				s.nudge()
 				s.sender.nudge()
+			case d.at != 0:
+				next = min(next, d.at)
 			}
 		}
 	}
-	return next, mute
+	return next
 }
 
 // upNever is later than any deadline.
@@ -102,3 +113,5 @@ type upDeadline struct {
 	at     int64 // 0: nobody waits
 	passed bool
 }
+
+func (d *upDeadline) over(now int64) bool { return d.at != 0 && d.at <= now }

@@ -240,25 +240,35 @@ func TestTransportUploadStalls(t *testing.T) {
 	if d := time.Since(began); d < 3*short {
 		t.Errorf("it took %v", d)
 	}
-	o = w.newUpOrigin(func(p *upPeer) {
-		p.hello()
-		id := p.request()
-		p.await(http2.FrameData)
-		p.await(http2.FrameData)
-		p.head(id, true, ":status", "200")
-		p.ended()
-	})
-	tr = w.transport(o.addr, TransportConfig{FirstByte: short})
-	body, in := newPipeBody()
-	c := w.ask(tr, "POST", "/")
-	c.x.Request.Body = body
-	go func() {
-		io.WriteString(in, "a")
-		time.Sleep(2 * short) // longer than FirstByte: the client is slow, not the server
-		io.WriteString(in, "b")
-		in.Close()
-	}()
-	c.do().got(200, "")
+}
+
+// A client may take longer for its upload than the server may for its answer.
+func TestTransportSlowUpload(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	for _, expect := range []bool{false, true} {
+		o := w.newUpOrigin(func(p *upPeer) {
+			p.hello()
+			id := p.request()
+			if expect {
+				p.head(id, false, ":status", "100")
+			}
+			p.await(http2.FrameData)
+			p.await(http2.FrameData)
+			p.head(id, true, ":status", "200")
+			p.ended()
+		})
+		tr := w.transport(o.addr, TransportConfig{FirstByte: short})
+		body, in := newPipeBody()
+		c := w.ask(tr, "POST", "/")
+		c.x.Request.Body, c.x.Request.Expect = body, expect
+		go func() {
+			io.WriteString(in, "a")
+			time.Sleep(2 * short)
+			io.WriteString(in, "b")
+			in.Close()
+		}()
+		c.do().got(200, "")
+	}
 }
 
 // An answer that ends too early is never taken for a whole one.
@@ -474,4 +484,80 @@ func TestTransportKeepIdle(t *testing.T) {
 	if tr.Idle() != 0 {
 		t.Error("it is kept")
 	}
+}
+
+// What a server says of itself is heeded: the size of its table, and of the heads that it takes.
+func TestTransportServersSettings(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	o := w.newUpOrigin(func(p *upPeer) {
+		p.fr.ReadMetaHeaders = nil
+		p.hello(http2.Setting{ID: http2.SettingHeaderTableSize, Val: 0}, http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: 1000})
+		for i := range 2 {
+			h, ok := p.await(http2.FrameHeaders).(*http2.HeadersFrame)
+			if !ok {
+				t.Error("no request")
+				return
+			}
+			if resized := h.HeaderBlockFragment()[0] == hpackResize; resized != (i == 0) {
+				t.Errorf("head %d begins with the table's size: %v", i, resized)
+			}
+			p.head(h.StreamID, true, ":status", "200")
+		}
+		p.ended()
+	})
+	tr := w.transport(o.addr, TransportConfig{})
+	w.ask(tr, "GET", "/").do().got(200, "")
+	w.ask(tr, "GET", "/").field("X-A", strings.Repeat("v", 1000)).do().failed(weir.CauseRequestHeaderTooLarge, weir.RetryNever)
+	w.ask(tr, "GET", "/").do().got(200, "")
+	w.quietly(tr, 1)
+}
+
+// A connection whose numbers have run out gives way to another one.
+func TestTransportLastStream(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	o := w.newUpOrigin(answering)
+	tr := w.transport(o.addr, TransportConfig{})
+	w.ask(tr, "GET", "/").do().got(200, "ok")
+	tr.mu.Lock()
+	c := tr.conns[0]
+	tr.mu.Unlock()
+	c.mu.Lock()
+	c.next = maxStream - 2
+	c.mu.Unlock()
+	for range 4 {
+		w.ask(tr, "POST", "/").do().got(200, "ok")
+	}
+	if o.accepted() != 2 {
+		t.Errorf("%d connections", o.accepted())
+	}
+	until(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.closed })
+	w.quietly(tr, 1)
+}
+
+// GOAWAY may be said twice, but never for more.
+func TestTransportGoAwayTwice(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	said := make(chan struct{})
+	o := w.newUpOrigin(func(p *upPeer) {
+		p.hello()
+		first, second := p.request(), p.request()
+		p.put(func(fr *http2.Framer) {
+			fr.WriteGoAway(maxStream, http2.ErrCodeNo, nil) // soon
+			fr.WriteGoAway(first, http2.ErrCodeNo, nil)     // now
+		})
+		<-said
+		p.put(func(fr *http2.Framer) { fr.WriteGoAway(second, http2.ErrCodeNo, nil) })
+		if code := p.ended(); code != http2.ErrCodeProtocol {
+			t.Errorf("ended with %v", code)
+		}
+	}, answering)
+	tr := w.transport(o.addr, TransportConfig{})
+	clients := []*upClient{w.ask(tr, "POST", "/"), w.ask(tr, "POST", "/")}
+	var all sync.WaitGroup
+	all.Go(func() { clients[0].do() })
+	until(t, func() bool { l := loads(tr); return len(l) == 1 && l[0] == 1 })
+	clients[1].do().got(200, "ok") // on another
+	close(said)
+	all.Wait()
+	clients[0].failed(weir.CauseUpstreamProtocol, weir.RetryIdempotent)
 }

@@ -51,22 +51,8 @@ func FuzzServer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		tr := NewTransport(&weir.Endpoint{}, TransportConfig{Window: startWindow, Limits: Limits{Head: 2000, Fields: 10, Trailer: 500}})
-		deaf := &deafConn{}
-		c := newUpConn(tr, deaf)
-		c.flushing = false
-		tr.conns = []*upConn{c}
-		var list []*upStream
-		for i, method := range []string{"GET", "HEAD", "POST"} {
-			x := &weir.Exchange{}
-			x.Reset(upFacts)
-			x.Request.Method, x.Request.Path, x.Request.Authority = method, "/", "a"
-			c.load++
-			s := takeUpStream(c, x)
-			s.start(s.encode(nil, &x.Request), i < 2)
-			list = append(list, s)
-		}
-		say(c, input)
+		c, list, deaf := deafExchange()
+		hear(c, input)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.allowed < 0 || c.room > maxWindow {
@@ -83,8 +69,28 @@ func FuzzServer(f *testing.F) {
 	})
 }
 
-// say lets c read input, as much at a time as fits into its buffer.
-func say(c *upConn, input []byte) {
+// deafExchange returns a connection with three requests under way: a GET, a HEAD and a POST whose body is still going out.
+func deafExchange() (*upConn, []*upStream, *deafConn) {
+	tr := NewTransport(&weir.Endpoint{}, TransportConfig{Window: startWindow, Limits: Limits{Head: 2000, Fields: 10, Trailer: 500}})
+	deaf := &deafConn{}
+	c := newUpConn(tr, deaf)
+	c.flushing = false
+	tr.conns = []*upConn{c}
+	var list []*upStream
+	for i, method := range []string{"GET", "HEAD", "POST"} {
+		x := &weir.Exchange{}
+		x.Reset(upFacts)
+		x.Request.Method, x.Request.Path, x.Request.Authority = method, "/", "a"
+		c.load++
+		s := takeUpStream(c, x)
+		s.start(s.encode(nil, &x.Request), i < 2)
+		list = append(list, s)
+	}
+	return c, list, deaf
+}
+
+// hear lets c read input, as much at a time as fits into its buffer.
+func hear(c *upConn, input []byte) {
 	for len(input) > 0 {
 		n := copy(c.space(), input)
 		input = input[n:]

@@ -54,12 +54,15 @@ func (up *upload) tooLate(status int) {
 // Run implements poll.Task.
 func (up *upload) Run(*poll.Worker) {
 	defer close(up.done)
+	s := up.s
+	s.c.mu.Lock()
+	s.due = upDeadline{} // the time to the first byte begins when the body has gone
+	s.c.mu.Unlock()
 	err := up.copy()
 	if err == nil {
 		err = up.finish()
 	}
 	var sink *poll.SinkError
-	s := up.s
 	s.c.mu.Lock()
 	if err == nil || errors.As(err, &sink) { // where the server takes no more, it may have answered all the same
 		up.answerDue()

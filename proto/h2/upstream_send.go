@@ -69,7 +69,7 @@ func (w *upSender) piece(p []byte, last bool) (int, error) {
 	s.appendPieces(p[:n], last && n == len(p))
 	w.leaveQueue()
 	c.passOn()
-	c.send()
+	c.sendAside()
 	return n, nil
 }
 
@@ -115,7 +115,7 @@ func (w *upSender) turn(n int) error {
 			w.due.at = clock.Now() + s.stall
 			c.arm(w.due.at)
 		}
-		c.send()
+		c.unlock()
 		<-w.wake
 		c.mu.Lock()
 	}
