@@ -557,3 +557,38 @@ func TestAltSvc(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A change holds for the next exchange of a connection that is there; what is under way keeps what it began with.
+func TestConfigure(t *testing.T) {
+	goOn := make(chan struct{})
+	begun := make(chan struct{})
+	first := weir.HandlerFunc(func(x *weir.Exchange) error {
+		close(begun)
+		<-goOn
+		x.Response.Text(200, "first")
+		return nil
+	})
+	w := serve(t, ServerConfig{Handler: first})
+	r := w.greeted()
+	slow := r.open(request("GET"))
+	slow.Close()
+	<-begun
+	w.srv.Configure(ServerConfig{Handler: echo, Observer: w, Limits: Limits{Fields: 1}})
+	next := r.open(request("GET", "a", "b"))
+	next.Close()
+	if _, _, body := r.answers(next); body != "GET / " {
+		t.Error(body)
+	}
+	w.ended(200, 0)
+	many := r.open(request("GET", "a", "b", "c", "d"))
+	many.Close()
+	if status, _, _ := r.answers(many); status != 431 {
+		t.Error(status)
+	}
+	w.ended(431, weir.CauseRequestHeaderTooLarge)
+	close(goOn)
+	if _, _, body := r.answers(slow); body != "first" {
+		t.Error(body)
+	}
+	w.ended(200, 0)
+}
