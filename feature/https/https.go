@@ -49,14 +49,16 @@ func (h *https) ServeExchange(x *weir.Exchange) error {
 	if h.covers != nil && (x.Conn.TLS == nil || !h.covers(x.Conn.TLS.ServerName)) {
 		return weir.Refuse(weir.CauseMisdirected, "https")
 	}
-	if x.Request.Scheme != "https" {
+	if x.Request.Scheme != "https" || h.age == "" {
 		return h.next.ServeExchange(x)
 	}
-	err := h.next.ServeExchange(x)
-	if err == nil && h.age != "" && x.Response.Status >= 200 {
+	if err := h.next.ServeExchange(x); err != nil {
+		x.Fail(err)
+	}
+	if x.Response.Status >= 200 {
 		x.Response.Header.Set("Strict-Transport-Security", h.age)
 	}
-	return err
+	return nil
 }
 
 // redirect answers with the same address under https: for ever to GET and HEAD, as browsers know it, and otherwise

@@ -67,3 +67,13 @@ func TestHTTPS(t *testing.T) {
 		t.Errorf("without a host: %v", err)
 	}
 }
+
+// What weir answers because something failed comes from the site, too.
+func TestHTTPSFailure(t *testing.T) {
+	failing := New(Config{HSTS: time.Hour})(weir.HandlerFunc(func(*weir.Exchange) error { return weir.Refuse(weir.CauseNoRoute, "test") }))
+	x := weir.Exchange{Conn: &weir.Conn{}}
+	x.Request = weir.Request{Method: "GET", Scheme: "https", Authority: "a.example", Path: "/", RawPath: "/"}
+	if err := failing.ServeExchange(&x); err != nil || x.Response.Status != 404 || x.Fault == nil || x.Response.Header.Get("Strict-Transport-Security") != "max-age=3600" {
+		t.Errorf("failed: %v, %d, %v", err, x.Response.Status, x.Response.Header)
+	}
+}
