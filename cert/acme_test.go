@@ -83,6 +83,9 @@ func TestDNS01ByHook(t *testing.T) {
 	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
 	f.get(t, "a.weir.test")
 	eventually(t, "the record to be deleted", func() bool { return p.dns.texts() == 0 })
+	if p.dns.soas > 0 {
+		t.Error("weir looked for a zone that a program need not be told")
+	}
 }
 
 func TestHookThatFails(t *testing.T) {
@@ -93,6 +96,18 @@ func TestHookThatFails(t *testing.T) {
 	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
 	s := f.problem(t, "a.weir.test")
 	if s.Step != string(stepRecord) || !strings.Contains(s.Problem, "exit status 3: no such zone") {
+		t.Errorf("step %q: %s", s.Step, s.Problem)
+	}
+}
+
+func TestRecordsThatDoNotAppear(t *testing.T) {
+	p := newPebble(t, pebbleOptions{})
+	c := p.usual()
+	c.Challenge, c.Retry, c.Propagation = DNS01, time.Hour, 2500*time.Millisecond
+	c.DNS = Exec{Program: "true"}
+	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
+	s := f.problem(t, "a.weir.test")
+	if s.Step != string(stepRecord) || !strings.Contains(s.Problem, "_acme-challenge.a.weir.test does not appear in 2.5s") {
 		t.Errorf("step %q: %s", s.Step, s.Problem)
 	}
 }

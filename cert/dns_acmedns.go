@@ -48,6 +48,14 @@ func (p ACMEDNS) DeleteRecords(_ context.Context, _ string, records []libdns.Rec
 	return records, nil
 }
 
+// change implements direct.
+func (p ACMEDNS) change(ctx context.Context, set bool, _, value string) error {
+	if !set {
+		return nil
+	}
+	return p.set(ctx, value)
+}
+
 func (p ACMEDNS) set(ctx context.Context, value string) error {
 	body, err := json.Marshal(map[string]string{"subdomain": p.Subdomain, "txt": value})
 	if err != nil {

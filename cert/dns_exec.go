@@ -27,21 +27,29 @@ type Exec struct {
 
 // AppendRecords sets records.
 func (e Exec) AppendRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
-	return records, e.each(ctx, "set", zone, records)
+	return records, e.each(ctx, true, zone, records)
 }
 
 // DeleteRecords deletes records.
 func (e Exec) DeleteRecords(ctx context.Context, zone string, records []libdns.Record) ([]libdns.Record, error) {
-	return records, e.each(ctx, "delete", zone, records)
+	return records, e.each(ctx, false, zone, records)
 }
 
-func (e Exec) each(ctx context.Context, action, zone string, records []libdns.Record) error {
+func (e Exec) each(ctx context.Context, set bool, zone string, records []libdns.Record) error {
 	var problems []error
 	for _, r := range records {
 		rr := r.RR()
-		problems = append(problems, e.run(ctx, action, strings.TrimSuffix(libdns.AbsoluteName(rr.Name, zone), "."), rr.Data))
+		problems = append(problems, e.change(ctx, set, strings.TrimSuffix(libdns.AbsoluteName(rr.Name, zone), "."), rr.Data))
 	}
 	return errors.Join(problems...)
+}
+
+// change implements direct.
+func (e Exec) change(ctx context.Context, set bool, name, value string) error {
+	if set {
+		return e.run(ctx, "set", name, value)
+	}
+	return e.run(ctx, "delete", name, value)
 }
 
 func (e Exec) run(ctx context.Context, action, name, value string) error {

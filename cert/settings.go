@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3"
 )
 
 // Challenge is how a CA is shown that a name leads here.
@@ -87,7 +88,7 @@ type settings struct {
 	dir      string
 	log      *slog.Logger
 	resolver *net.Resolver
-	dns      *certmagic.DNS01Solver // nil: none
+	dns      acmez.Solver // nil: none
 }
 
 // Check says what makes the configuration impossible.
@@ -128,11 +129,7 @@ func newSettings(dir string, c Config, log *slog.Logger) (*settings, error) {
 		c.Retry = DefaultRetry
 	}
 	s := &settings{Config: c, dir: dir, log: log, resolver: resolver(c.Resolvers)}
-	if c.DNS != nil {
-		s.dns = &certmagic.DNS01Solver{DNSManager: certmagic.DNSManager{
-			DNSProvider: c.DNS, PropagationTimeout: max(c.Propagation, -1), Resolvers: c.Resolvers, OverrideDomain: c.DNSName,
-		}}
-	}
+	s.dns = s.dnsSolver()
 	return s, nil
 }
 

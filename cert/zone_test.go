@@ -27,6 +27,7 @@ type zone struct {
 	txt     map[string][]string
 	caa     map[string][]string // "0 issue ca.example"
 	updates int
+	soas    int // questions for the start of a zone
 }
 
 func newZone(t *testing.T) *zone {
@@ -143,6 +144,7 @@ func (z *zone) answer(m *dns.Msg, q dns.Question) {
 	case q.Qtype == dns.TypeA && strings.HasSuffix(name, "weir.test."):
 		m.Answer = append(m.Answer, &dns.A{Hdr: head(dns.TypeA), A: net.IPv4(127, 0, 0, 1)})
 	case q.Qtype == dns.TypeSOA && name == "weir.test.":
+		z.soas++
 		m.Answer = append(m.Answer, &dns.SOA{Hdr: head(dns.TypeSOA), Ns: "ns.weir.test.", Mbox: "ops.weir.test.", Refresh: 1})
 	case q.Qtype == dns.TypeNS && name == "weir.test.":
 		m.Answer = append(m.Answer, &dns.NS{Hdr: head(dns.TypeNS), Ns: "ns.weir.test."})
