@@ -76,11 +76,13 @@ func (c *upConn) ping(now int64) {
 }
 
 // mute reports whether some stream has waited in vain while nothing at all came: then the connection itself may be dead.
+// That a client was impatient tells nothing.
 func (c *upConn) mute(now int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
-		if c.heard < s.begun && (s.due.over(now) || s.sender.due.over(now)) {
+		impatient := s.deadline != 0 && now >= s.deadline
+		if c.heard < s.begun && !impatient && (s.due.over(now) || s.sender.due.over(now)) {
 			return true
 		}
 	}

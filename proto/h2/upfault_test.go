@@ -438,11 +438,15 @@ func TestTransportMute(t *testing.T) {
 
 	o = w.newUpOrigin(func(p *upPeer) {
 		p.hello()
+		p.head(p.request(), true, ":status", "204")
 		p.request()
 		<-hold
 	}, answering)
-	tr = w.transport(o.addr, TransportConfig{FirstByte: short, Ping: -1, Connect: soon})
-	w.ask(tr, "GET", "/").do().failed(weir.CauseUpstreamHeaderTimeout, weir.RetryNever)
+	tr = w.transport(o.addr, TransportConfig{Ping: -1, Connect: soon})
+	w.ask(tr, "GET", "/").do().got(204, "")
+	c := w.ask(tr, "GET", "/")
+	c.x.Route = &weir.Route{FirstByte: short}
+	c.do().failed(weir.CauseUpstreamHeaderTimeout, weir.RetryNever)
 	w.ask(tr, "GET", "/").do().got(200, "ok")
 }
 

@@ -56,7 +56,9 @@ func (up *upload) Run(*poll.Worker) {
 	defer close(up.done)
 	s := up.s
 	s.c.mu.Lock()
-	s.due = upDeadline{} // the time to the first byte begins when the body has gone
+	if s.due = (upDeadline{}); s.deadline != 0 { // the time to the first byte begins when the body has gone
+		s.await(s.deadline)
+	}
 	s.c.mu.Unlock()
 	err := up.copy()
 	if err == nil {
