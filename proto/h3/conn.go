@@ -58,14 +58,14 @@ func (k *socket) serveConn(q *quic.Conn) {
 	c := &conn{srv: k.srv, sock: k, q: q, opened: now, last: now}
 	c.shard = int(k.accepted.Add(1) % uint64(runtime.GOMAXPROCS(0)))
 	c.peer = newPeer(q, false, func(uint64) {})
+	if !c.greet() {
+		return
+	}
 	if !k.srv.enter(c) {
 		q.CloseWithError(codeNone.conn(), "")
 		return
 	}
 	defer k.srv.leave(c)
-	if !c.greet() {
-		return
-	}
 	c.armIdle(k.srv.config.Load().Timeouts.Idle)
 	var all sync.WaitGroup
 	all.Go(c.awaitProof)

@@ -21,6 +21,13 @@ import (
 type middlebox struct {
 	addr *net.UDPAddr
 	held atomic.Bool
+	lose atomic.Int64 // one of so many datagrams is lost; 0: none
+}
+
+// loses reports whether the n-th datagram is lost.
+func (m *middlebox) loses(n int) bool {
+	every := int(m.lose.Load())
+	return every > 0 && n%every == every-1
 }
 
 func (w *world) middlebox() *middlebox {
@@ -36,23 +43,24 @@ func (w *world) middlebox() *middlebox {
 	var all sync.WaitGroup
 	all.Go(func() {
 		buf := make([]byte, 2000)
-		for {
+		for i := 0; ; i++ {
 			n, from, err := front.ReadFromUDP(buf)
 			if err != nil {
 				return
 			}
-			client.Store(from)
-			back.Write(buf[:n])
+			if client.Store(from); !m.loses(i) {
+				back.Write(buf[:n])
+			}
 		}
 	})
 	all.Go(func() {
 		buf := make([]byte, 2000)
-		for {
+		for i := 0; ; i++ {
 			n, err := back.Read(buf)
 			if err != nil {
 				return
 			}
-			if !m.held.Load() {
+			if !m.held.Load() && !m.loses(i) {
 				front.WriteToUDP(buf[:n], client.Load())
 			}
 		}
@@ -300,4 +308,24 @@ func TestServePacket(t *testing.T) {
 	if err := <-over; err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Error(err)
 	}
+}
+
+// A network that loses datagrams loses nothing of a request or an answer.
+func TestLoss(t *testing.T) {
+	leaks(t)
+	w := start(t, ServerConfig{Handler: echo}, Socket{})
+	m := w.middlebox()
+	m.held.Store(false)
+	m.lose.Store(23)
+	tr := upstream(t, m.addr.String(), TransportConfig{})
+	var all sync.WaitGroup
+	for i := range 10 {
+		all.Go(func() {
+			sent := content(i * 20000)
+			if _, got, err := ask(t, tr, "POST", "/", weir.NewBody(sent)); err != nil || got != "POST / "+sent {
+				t.Errorf("%d bytes for %d, %v", len(got), len(sent), err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -592,3 +592,29 @@ func TestConfigure(t *testing.T) {
 	}
 	w.ended(200, 0)
 }
+
+// Connections that come while a server begins to drain end, too.
+func TestDrainWhileDialling(t *testing.T) {
+	leaks(t)
+	for range 10 {
+		w := start(t, ServerConfig{Handler: echo}, Socket{})
+		c := clientTLS()
+		c.NextProtos = []string{Protocol}
+		pc := listenUDP(t)
+		tr := &quic.Transport{Conn: pc}
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				tr.Dial(ctx, w.addr, c, &quic.Config{})
+				if i == 4 {
+					w.srv.Drain()
+				}
+			})
+		}
+		all.Wait()
+		tr.Close()
+		pc.Close()
+	}
+}
