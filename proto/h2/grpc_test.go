@@ -206,3 +206,29 @@ func TestCallResetByServer(t *testing.T) {
 	p.mustEnd(1, "14")
 	w.ended(200, weir.CauseUpstreamReset)
 }
+
+// A client that takes at last what it has left lying, in small pieces, has not overdone it.
+func TestManyUpdates(t *testing.T) {
+	const size = 8 << 20
+	large := weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Status, x.Response.Body = 200, &content{n: 2 * size, pieces: []string{string(make([]byte, 2*size))}}
+		return nil
+	})
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: large})
+		p := w.peer(settingValue{settingWindow, size})
+		p.send(rawWindow(nil, 0, size-startWindow), get(1))
+		take := func() {
+			for n := 0; n < size; {
+				n += p.until(frameData).length
+			}
+		}
+		take()
+		for range size >> 12 {
+			p.send(rawWindow(rawWindow(nil, 1, 1<<12), 0, 1<<12))
+		}
+		take()
+		w.ended(200, 0)
+		p.flood(1e6, codeCalm, func(int) []byte { return rawWindow(nil, 0, 1) })
+	})
+}

@@ -9,6 +9,7 @@ import "time"
 type patience struct {
 	left int
 	at   int64 // when time was last counted in
+	used int64 // bytes of windows that answers have used up and that have not been given back
 }
 
 const (
@@ -17,12 +18,27 @@ const (
 
 	worthAnswer = 2 // what comes back with an answer that has been taken whole
 	worthData   = 3 // with a DATA frame that the client's windows did not make small: it brings updates and pings
+
+	worthUpdate = 1 << 10 // bytes that a WINDOW_UPDATE must give back to cost nothing
 )
 
 func (p *patience) begin(now int64) { *p = patience{left: patienceMost, at: now} }
 
 // earn gives back n.
 func (p *patience) earn(n int) { p.left = min(p.left+n, patienceMost) }
+
+// use notes that n bytes of an answer have gone, which count in two windows.
+func (p *patience) use(n int) { p.used += 2 * int64(n) }
+
+// giveBack reports whether a WINDOW_UPDATE by n costs nothing, since it gives back what has been used. A client that has
+// left a large answer lying sends very many of them when it takes it at last.
+func (p *patience) giveBack(n int) bool {
+	if n < worthUpdate || int64(n) > p.used {
+		return false
+	}
+	p.used -= int64(n)
+	return true
+}
 
 // spend takes n and reports whether there was so much.
 func (p *patience) spend(n int, now int64) bool {
@@ -32,6 +48,14 @@ func (p *patience) spend(n int, now int64) bool {
 	}
 	p.left -= n
 	return p.left >= 0
+}
+
+// spendUpdate is spend for a WINDOW_UPDATE by n. c.mu is held.
+func (c *conn) spendUpdate(n int) *connError {
+	if c.calm.giveBack(n) {
+		return nil
+	}
+	return c.spend(1)
 }
 
 // spend notes that the client has asked for something that leads to nothing. c.mu is held.

@@ -511,7 +511,7 @@ func (c *conn) windowUpdate(f *frame, p []byte) *connError {
 		c.mu.Unlock()
 		return protocolError("WINDOW_UPDATE on a stream that has not begun")
 	}
-	calm := c.spend(1)
+	calm := c.spendUpdate(n)
 	s := c.streams[f.stream]
 	switch {
 	case n == 0 && (s == nil || s.reset):
@@ -541,5 +541,5 @@ func (c *conn) widen(n int) *connError {
 	}
 	c.window += n
 	c.starved.wakeFirst()
-	return c.spend(1)
+	return c.spendUpdate(n)
 }

@@ -356,6 +356,7 @@ func (s *stream) took(n, want int, f *floor) {
 	s.window -= n
 	c.window -= n
 	c.moved += n
+	c.calm.use(n)
 	f.progress(n)
 	if n >= 1<<10 || n == want {
 		c.calm.earn(worthData)
