@@ -8,8 +8,10 @@ import (
 	"weir/observe"
 )
 
-// The folders of state_dir that have to do with certificates.
-func acmeFolder(state string) string { return filepath.Join(state, "acme") }
+// ACMEFolder is what of state_dir belongs to certificates of public authorities.
+const ACMEFolder = "acme"
+
+func acmeFolder(state string) string { return filepath.Join(state, ACMEFolder) }
 func caFolder(state string) string   { return filepath.Join(state, "ca") }
 
 // Kept lists the certificates of public authorities that are kept in a state_dir, without an engine.

@@ -185,7 +185,7 @@ function showNotices(live) {
 // ---------------------------------------------------------------- certificates
 
 const nameOf = c => c.names.join(", ") || c.file;
-const whyOf = c => [c.step, c.problem].filter(Boolean).join(": ");
+const whyOf = c => !c.problem ? "" : c.problem.includes(c.step ?? "") ? c.problem : `${c.step}: ${c.problem}`;
 
 // left says how long it is until then, or since.
 const left = (when, now) => !when ? "–" : new Date(when) < now ? `${ago(when, now)} ago` : ago(now, new Date(when));

@@ -16,11 +16,23 @@ const adminPatience = time.Minute
 
 // askAdmin posts body to a path at the admin address of a running weir.
 func askAdmin(ctx context.Context, address, path string, body io.Reader) (status int, text []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, adminPatience)
+	return question{method: http.MethodPost, path: path, body: body, patience: adminPatience}.ask(ctx, address)
+}
+
+// A question is a request to the admin address of a running weir.
+type question struct {
+	method, path string
+	body         io.Reader
+	patience     time.Duration
+}
+
+// ask returns what the weir at an address answers.
+func (q question) ask(ctx context.Context, address string) (status int, text []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, q.patience)
 	defer cancel()
 	client, url := adminClient(address)
 	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, body)
+	req, err := http.NewRequestWithContext(ctx, q.method, url+q.path, q.body)
 	if err != nil {
 		return 0, nil, fmt.Errorf("--admin %q: not an address", address)
 	}

@@ -13,7 +13,7 @@ import (
 // The exit codes; root's help documents them.
 const (
 	exitOK     = 0
-	exitConfig = 1 // the configuration has errors, or a file is not as it should be
+	exitConfig = 1 // the configuration has errors, or a file or a certificate is not as it should be
 	exitUsage  = 2 // the command line has
 	exitFailed = 3 // it could not be done: an address is taken, nobody answers
 )
@@ -99,9 +99,9 @@ func (c *cli) root() *cobra.Command {
 		Long: `weir is a reverse proxy: one binary, one readable configuration file, and an
 explanation for everything it does.
 
-Exit codes: 0 done; 1 the configuration has errors, or a file is not as it should
-be; 2 the command line is wrong; 3 it could not be done (an address is taken,
-nobody answers at the admin address).`,
+Exit codes: 0 done; 1 the configuration has errors, or a file or a certificate is
+not as it should be; 2 the command line is wrong; 3 it could not be done (an address
+is taken, nobody answers at the admin address).`,
 		Example: `  weir demo                                  # see it at work
   weir proxy --from :8080 --to 127.0.0.1:3000  # without a file
   weir check weir.hcl && weir run -c weir.hcl`,
@@ -123,7 +123,7 @@ nobody answers at the admin address).`,
 	}
 	add("serve", c.runCommand(), c.proxyCommand(), c.demoCommand())
 	add("config", c.checkCommand(), c.fmtCommand(), c.explainCommand())
-	add("steer", c.reloadCommand(), c.causeCommand(), c.versionCommand())
+	add("steer", c.reloadCommand(), c.certCommand(), c.causeCommand(), c.versionCommand())
 	add("", c.manCommand())
 	return root
 }
