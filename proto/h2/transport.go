@@ -17,9 +17,9 @@ import (
 type TransportConfig struct {
 	Group *poll.Group // whose pollers carry the connections; required
 
-	// Dial makes a connection that speaks HTTP/2 from its first byte on, within Connect. x is a copy of the exchange that
-	// asks for it; others share the connection. Errors that are no *weir.Fault become one. nil: an ordinary connection to
-	// the endpoint's address, HTTP/2 by prior knowledge (RFC 9113, section 3.3).
+	// Dial makes a connection that speaks HTTP/2 from its first byte on, within Connect. x is a copy of an exchange that
+	// asks for it, or has nothing but the Shard of its Conn; others share the connection. Errors that are no *weir.Fault
+	// become one. nil: an ordinary connection to the endpoint's address, HTTP/2 by prior knowledge (RFC 9113, section 3.3).
 	Dial   func(x *weir.Exchange) (poll.Conn, error)
 	Scheme string // what servers are told in :scheme; default "http"
 

@@ -215,3 +215,36 @@ func TestTransportTakesNothing(t *testing.T) {
 	close(hold)
 	all.Wait()
 }
+
+// Padding is paid for like content, and given back.
+func TestTransportPadding(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	o := w.newUpOrigin(func(p *upPeer) {
+		p.hello()
+		id := p.request()
+		p.head(id, false, ":status", "200")
+		window := startWindow + 1
+		for i := range 2500 {
+			content := "x"
+			if i >= 2000 {
+				content = ""
+			}
+			for window < 257 {
+				f, err := p.fr.ReadFrame()
+				if err != nil {
+					t.Error(i, err)
+					return
+				}
+				if u, ok := f.(*http2.WindowUpdateFrame); ok && u.StreamID == id {
+					window += int(u.Increment)
+				}
+			}
+			p.put(func(fr *http2.Framer) { fr.WriteDataPadded(id, false, []byte(content), make([]byte, 255)) })
+			window -= len(content) + 256
+		}
+		p.data(id, true, "y")
+		p.ended()
+	})
+	tr := w.transport(o.addr, TransportConfig{Window: startWindow + 1, Stall: soon})
+	w.ask(tr, "GET", "/").do().got(200, strings.Repeat("x", 2000)+"y")
+}

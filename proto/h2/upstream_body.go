@@ -116,8 +116,8 @@ func (b *upReader) fetch(dst upFlush) error {
 	s := b.s
 	c := s.c
 	c.mu.Lock()
-	b.allow()
 	for {
+		b.allow()
 		switch f := s.trouble(weir.CauseUpstreamBodyTimeout); {
 		case s.closed:
 			b.err = poll.ErrClosed
@@ -163,7 +163,7 @@ func (b *upReader) allow() {
 	s := b.s
 	s.spent += int64(b.used)
 	b.used = 0
-	if s.remoteDone || !s.open || s.spent < int64(s.c.t.cfg.Window)/2 {
+	if s.remoteDone || !s.open || !s.owes() {
 		return
 	}
 	id, n := s.id, int(s.spent)
@@ -171,6 +171,9 @@ func (b *upReader) allow() {
 	s.spent = 0
 	s.c.append(func(p []byte) []byte { return appendWindow(p, id, n) })
 }
+
+// owes reports whether it is time to let the server send more. mu is held.
+func (s *upStream) owes() bool { return s.spent >= int64(s.c.t.cfg.Window)/2 }
 
 // An upFlush is a writer that holds back the head of an answer until the first bytes of the body come.
 type upFlush interface{ Flush() error }

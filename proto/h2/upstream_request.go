@@ -2,6 +2,7 @@ package h2
 
 import (
 	"errors"
+	"strings"
 
 	"weir"
 	"weir/internal/clock"
@@ -52,8 +53,8 @@ func (s *upStream) request(x *weir.Exchange) *weir.Fault {
 // encode appends the field section of the request.
 func (s *upStream) encode(dst []byte, r *weir.Request) []byte {
 	q := *r
-	if q.Authority == "" {
-		q.Authority = s.c.t.ep.Address
+	if q.Authority == "" { // HTTP/1.0 has to name none, HTTP/2 has
+		q.Authority = s.c.t.authority()
 	}
 	if s.tunnel {
 		q.Method, q.Header = "CONNECT", r.Header.Clone()
@@ -75,6 +76,14 @@ func (s *upStream) encode(dst []byte, r *weir.Request) []byte {
 		dst = appendLiteral(dst, hpackLiteral, "te", "trailers")
 	}
 	return dst
+}
+
+// authority is what a server is called that nobody calls anything.
+func (t *Transport) authority() string {
+	if strings.HasPrefix(t.ep.Address, "unix:") {
+		return "localhost"
+	}
+	return t.ep.Address
 }
 
 // refuses returns why x can't be sent on the connection. mu is held.

@@ -296,7 +296,7 @@ func (s *upStream) data(f *frame, p []byte) {
 	if f.has(flagEndStream) {
 		s.finish()
 	}
-	if len(p) > 0 || s.remoteDone {
+	if len(p) > 0 || s.remoteDone || s.owes() {
 		s.nudge()
 	}
 }
