@@ -445,7 +445,7 @@ func both(p, q *pebble) *x509.CertPool {
 func TestProcessesShareAFolder(t *testing.T) {
 	p := newPebble(t, pebbleOptions{})
 	dir, c := t.TempDir(), p.usual()
-	c.Challenge, c.DNS = DNS01, RFC2136{Server: p.dns.address, KeyName: "weir-key", Secret: zoneSecret}
+	c.Challenge, c.DNS = DNS01, RFC2136{Server: p.dns.address, KeyName: "weir-key", Secret: zoneSecret, Zone: "weir.test"}
 	var list []*Manager
 	for range 3 {
 		m, _ := newQuiet(t, dir, c)
@@ -463,6 +463,9 @@ func TestProcessesShareAFolder(t *testing.T) {
 	}
 	if serials[0] != serials[1] || serials[1] != serials[2] {
 		t.Errorf("serials %q", serials)
+	}
+	if p.dns.soas > 0 {
+		t.Error("weir looked for a zone that it was told")
 	}
 	l, err := openLedger(dir, time.Now)
 	if err != nil || len(l.entries["a.weir.test"].Orders) != 1 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/libdns/libdns"
 	"github.com/mholt/acmez/v3"
 	"github.com/mholt/acmez/v3/acme"
 	"github.com/miekg/dns"
@@ -28,10 +29,28 @@ func (s *settings) dnsSolver() acmez.Solver {
 		return nil
 	case direct:
 		return directSolver{p, s}
+	case RFC2136:
+		if p.Zone != "" {
+			return directSolver{zoned{p}, s}
+		}
 	}
 	return &certmagic.DNS01Solver{DNSManager: certmagic.DNSManager{
 		DNSProvider: s.DNS, PropagationTimeout: max(s.Propagation, -1), Resolvers: s.Resolvers, OverrideDomain: s.DNSName,
 	}}
+}
+
+// zoned is an RFC2136 that knows its zone.
+type zoned struct{ RFC2136 }
+
+func (z zoned) change(ctx context.Context, set bool, name, value string) error {
+	record := []libdns.Record{libdns.TXT{Name: dns.Fqdn(name), Text: value, TTL: cloudTTL * time.Second}}
+	var err error
+	if set {
+		_, err = z.AppendRecords(ctx, z.Zone, record)
+	} else {
+		_, err = z.DeleteRecords(ctx, z.Zone, record)
+	}
+	return err
 }
 
 // directSolver answers by DNS-01.
