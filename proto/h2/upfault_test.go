@@ -180,19 +180,32 @@ func TestTransportServerClosesIdle(t *testing.T) {
 	})
 }
 
+// A talkingConn sleeps, and has something to say that nobody has noticed.
+type talkingConn struct {
+	deafConn
+	silent bool
+}
+
+func (c *talkingConn) Reclaim() bool { return true }
+func (c *talkingConn) Silent() bool  { return c.silent }
+
 // What the server did while nobody looked is seen before a request is lost to it.
 func TestTransportStale(t *testing.T) {
-	w := newUpWorld(t, "poller")
-	o := w.newUpOrigin(answering)
-	tr := w.transport(o.addr, TransportConfig{})
-	w.ask(tr, "GET", "/").do().got(200, "ok")
-	c := tr.conns[0]
-	c.mu.Lock()
-	if c.stale(c.idleSince + trustFor) {
-		t.Error("a silent connection is taken for a stale one")
+	for _, tt := range []struct {
+		silent bool
+		age    int64
+		stale  bool
+	}{{true, trustFor, false}, {false, trustFor, true}, {false, trustFor - 1, false}} {
+		c := newUpConn(NewTransport(&weir.Endpoint{}, TransportConfig{}), &talkingConn{silent: tt.silent})
+		if c.stale(c.idleSince+tt.age) != tt.stale {
+			t.Errorf("%+v", tt)
+		}
+		x := &weir.Exchange{}
+		x.Timing.Start = c.idleSince + tt.age
+		if f := c.refuses(x); (f != nil) != tt.stale || f != nil && f.Retry != weir.RetryAlways {
+			t.Errorf("%+v: %v", tt, f)
+		}
 	}
-	c.mu.Unlock()
-	w.ask(tr, "GET", "/").do().got(200, "ok")
 }
 
 func TestTransportTimeouts(t *testing.T) {
