@@ -290,15 +290,16 @@ func TestUntakenAnswers(t *testing.T) {
 			p.send(get(id(i)))
 		}
 		waitFor(t, "a full output", func() bool {
-			n := 0
+			n, streams := 0, 0
 			w.srv.each(func(c *conn) {
 				c.mu.Lock()
 				defer c.mu.Unlock()
+				streams = len(c.streams)
 				if n = len(c.out); n > outMost+minFrameSize+100*100 {
 					t.Errorf("the output holds %d bytes", n)
 				}
 			})
-			return n >= outMost
+			return n >= outMost && streams == 100
 		})
 		p.Close()
 		for range 100 {

@@ -11,7 +11,7 @@ import (
 
 // Windows that we give (RFC 9113, section 5.2). The connection's is given back as bytes arrive, so that a stream whose
 // body nobody reads holds up no other; what a stream may hold is its own window. That is small until somebody reads the
-// body, and large then, for a few streams at a time. So one connection makes us hold 10 MiB at the very most.
+// body, and large then, for a few streams at a time. So one connection makes us hold 10 MiB of bodies at the very most.
 const (
 	connWindow = 1 << 20
 	bigWindow  = 256 << 10 // of a stream whose body is being read
@@ -126,7 +126,7 @@ func (c *conn) serve(buf []byte) {
 				c.began = c.Woken()
 			}
 			w += n
-		case rerr == poll.ErrTimeout && c.overdue():
+		case rerr == poll.ErrTimeout && c.overdue(buf[r:w]):
 			return
 		case rerr == poll.ErrAgain || rerr == poll.ErrTimeout:
 			if c.sleep(buf[r:w]) {
@@ -178,19 +178,19 @@ func (c *conn) deadline(rest []byte) int64 {
 	return c.rested + int64(t.Idle)
 }
 
-// overdue ends a connection whose deadline has passed, if it still should have been met.
-func (c *conn) overdue() bool {
-	now, t := clock.Now(), &c.srv.config.Load().Timeouts
+// overdue ends a connection whose deadline has passed: that which holds by now, and not the one that was set when it last
+// slept. rest is as in sleep.
+func (c *conn) overdue(rest []byte) bool {
 	c.mu.Lock()
-	busy, rested := len(c.streams) > 0, c.rested
+	by := c.deadline(rest)
 	c.mu.Unlock()
 	switch {
-	case c.began != 0 || c.block.open():
-		c.fail(&connError{codeCalm, "a frame did not arrive in time"})
-	case !busy && now >= rested+int64(t.Idle):
-		c.fail(&connError{codeNone, "idle"})
-	default:
+	case clock.Now() < by:
 		return false
+	case len(rest) > 0 || c.block.open():
+		c.fail(&connError{codeCalm, "a frame did not arrive in time"})
+	default:
+		c.fail(&connError{codeNone, "idle"})
 	}
 	return true
 }

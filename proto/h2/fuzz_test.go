@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"weir"
+	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -162,7 +163,7 @@ func FuzzFrames(f *testing.F) {
 // newWalker is a connection without a client, whose streams are not served.
 func newWalker() *conn {
 	srv := NewServer(ServerConfig{Handler: echo, Observer: nobody{}, Limits: Limits{Streams: 3}})
-	c := &conn{Conn: deaf{}, srv: srv, fields: newFieldReader()}
+	c := &conn{Conn: deaf{}, srv: srv, fields: newFieldReader(), facts: weir.Conn{Opened: clock.Now()}}
 	c.begin(srv.config.Load())
 	c.flushing = true
 	return c

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -79,6 +80,9 @@ func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
 func (s *Server) ServeRead(pc poll.Conn, facts weir.Conn, done func(), already []byte) {
 	c := s.adopt(pc, facts, done)
 	c.partial = append([]byte(nil), already...)
+	if len(already) > 0 {
+		c.began = clock.Now()
+	}
 	c.Start(c)
 }
 

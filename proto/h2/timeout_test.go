@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -135,6 +136,29 @@ func TestTricklingSection(t *testing.T) {
 		took(t, began, 10*time.Second)
 		p.Close()
 		trickle.Wait()
+	})
+}
+
+// What counts is when the frame began that is not whole, and not what was waited for when the connection last slept.
+func TestOldDeadline(t *testing.T) {
+	inTime(t, ok, func(t *testing.T, w *world, p *peer) {
+		p.hear(frameGoAway)
+		c := newWalker()
+		c.greeted, c.began = true, clock.Now()
+		part := get(1)[:20]
+		if c.overdue(part) {
+			t.Error("a frame that has just begun is overdue")
+		}
+		if c.overdue(nil) {
+			t.Error("so is a connection that has just been opened")
+		}
+		time.Sleep(9 * time.Second)
+		if c.overdue(part) {
+			t.Error("a frame is overdue after 9 seconds")
+		}
+		if by := c.deadline(part); by != c.began+int64(10*time.Second) {
+			t.Errorf("the deadline is %v after its beginning", time.Duration(by-c.began))
+		}
 	})
 }
 

@@ -19,7 +19,7 @@ var (
 func (s *stream) upgradeFault(x *weir.Exchange) error {
 	r := &x.Response
 	switch {
-	case r.Upgrade == nil && s.extended && r.Status/100 == 2:
+	case r.Upgrade == nil && (s.extended && r.Status/100 == 2 || r.Status < 200):
 		return errNoUpgrade
 	case r.Upgrade == nil:
 		return nil
