@@ -11,17 +11,13 @@ import (
 	"weir/observe"
 )
 
-// A shown is a certificate that clients are shown, or would be if there were one, and what gets the next one.
-type shown struct {
-	observe.CertificateStatus
-	renew func(ctx context.Context) error
-}
+// A renewal gets a new certificate and waits for it.
+type renewal func(ctx context.Context) error
 
-// shown lists the certificates of a generation, and those of names that clients brought.
-func (c *certs) shown(g *generation, now time.Time) (list []shown) {
-	add := func(s cert.Status, renew func(context.Context) error) {
-		list = append(list, shown{certificateStatus(s, now), renew})
-	}
+// each passes on the certificates of a generation, and those of names that clients brought: what clients are shown, or
+// would be if there were one, and what gets the next one.
+func (c *certs) each(g *generation, now time.Time, f func(observe.CertificateStatus, renewal)) {
+	add := func(s cert.Status, renew renewal) { f(certificateStatus(s, now), renew) }
 	files, internal := g.sources()
 	if m := c.manager.Load(); m != nil {
 		for _, s := range m.Status() {
@@ -33,10 +29,9 @@ func (c *certs) shown(g *generation, now time.Time) (list []shown) {
 			add(s, func(context.Context) error { return a.Renew(s.Names[0]) })
 		}
 	}
-	for _, f := range files {
-		add(f.Status(now), func(context.Context) error { return readAnew(f) })
+	for _, pair := range files {
+		add(pair.Status(now), func(context.Context) error { return readAnew(pair) })
 	}
-	return list
 }
 
 // sources are the files that have certificates of a generation, and the names that weir's own authority signs; each once.
@@ -75,10 +70,8 @@ func certificateStatus(s cert.Status, now time.Time) observe.CertificateStatus {
 
 // status is what there is to tell of certificates.
 func (c *certs) status(g *generation, now time.Time) ([]observe.CertificateStatus, observe.ACMEStatus) {
-	var list []observe.CertificateStatus
-	for _, s := range c.shown(g, now) {
-		list = append(list, s.CertificateStatus)
-	}
+	list := make([]observe.CertificateStatus, 0, len(g.sites))
+	c.each(g, now, func(s observe.CertificateStatus, _ renewal) { list = append(list, s) })
 	var a observe.ACMEStatus
 	if m := c.manager.Load(); m != nil {
 		a.Issued, a.Failed = m.Attempts()
@@ -103,16 +96,18 @@ func (e *Engine) Renew(ctx context.Context, name string) ([]observe.CertificateS
 	if g == nil {
 		return nil, errors.New("not started")
 	}
-	found := 0
-	var problems []error
-	for _, s := range e.certs.shown(g, time.Now()) {
+	var renewals []renewal
+	e.certs.each(g, time.Now(), func(s observe.CertificateStatus, renew renewal) {
 		if s.Has(name) {
-			found++
-			problems = append(problems, s.renew(ctx))
+			renewals = append(renewals, renew)
 		}
-	}
-	if found == 0 {
+	})
+	if len(renewals) == 0 {
 		return nil, fmt.Errorf("%w %q", cert.ErrNoName, name)
+	}
+	var problems []error
+	for _, renew := range renewals {
+		problems = append(problems, renew(ctx))
 	}
 	var now []observe.CertificateStatus
 	all, _ := e.certs.status(g, time.Now())
