@@ -68,7 +68,7 @@ func Start(bin, dir string, flags ...string) (*Process, error) {
 	p := &Process{Dir: dir, output: new(buffer), ended: make(chan struct{})}
 	p.cmd = exec.Command(bin, append([]string{"run", "-c", "weir.hcl"}, flags...)...)
 	p.cmd.Dir = dir
-	p.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	p.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", noExitSleep())
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
@@ -84,6 +84,9 @@ func Start(bin, dir string, flags ...string) (*Process, error) {
 	}
 	return p, nil
 }
+
+// noExitSleep has programs with the race detector in them end when they are done, and not a second later.
+func noExitSleep() string { return "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE") }
 
 // Pid returns the number of the process.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
@@ -149,7 +152,7 @@ func (p *Process) Admin() *http.Client {
 func (p *Process) ready() error {
 	admin := p.Admin()
 	defer admin.CloseIdleConnections()
-	for end := time.Now().Add(3 * patience); ; {
+	for end := time.Now().Add(6 * patience); ; {
 		select {
 		case <-p.ended:
 			return fmt.Errorf("weir ended: %v", p.err)

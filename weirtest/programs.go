@@ -52,7 +52,9 @@ func (st *stage) runProgram(text string) (out string, code int, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", text)
 	cmd.Dir = st.dir
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(st.dir, houseDir)+":"+filepath.Dir(st.bin)+":"+os.Getenv("PATH"), "TERM=dumb", "NO_COLOR=1", "http_proxy=", "CURL_HOME="+filepath.Join(st.dir, houseDir))
+	cmd.Env = append(os.Environ(),
+		"PATH="+filepath.Join(st.dir, houseDir)+":"+filepath.Dir(st.bin)+":"+os.Getenv("PATH"), "TERM=dumb", "NO_COLOR=1", "http_proxy=",
+		"CURL_HOME="+filepath.Join(st.dir, houseDir), noExitSleep())
 	cmd.WaitDelay = time.Second
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
