@@ -64,7 +64,7 @@ func TestGRPCTrailersOnly(t *testing.T) {
 	})
 }
 
-// Metadata as large as a head may be passes both ways, in head and trailer.
+// Metadata nearly as large as a head may be passes both ways, and in a trailer as large as that may be.
 func TestGRPCMetadata(t *testing.T) {
 	t.Parallel()
 	eachGRPC(t, func(w *grpcWorld) {
@@ -72,7 +72,7 @@ func TestGRPCMetadata(t *testing.T) {
 		c := w.one("/t.T/Metadata", "x", "X-There-Bin", value)
 		c.hears("x")
 		trailer := c.ends(0)
-		if c.head().Header.Get("X-Back-Bin") != value || trailer.Get("X-Last-Bin") != value {
+		if c.head().Header.Get("X-Back-Bin") != value || trailer.Get("X-Last-Bin") != value[:6<<10] {
 			t.Errorf("%d, %d bytes came back", len(c.head().Header.Get("X-Back-Bin")), len(trailer.Get("X-Last-Bin")))
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -164,7 +165,7 @@ type grpcAnswer struct {
 // call begins a call of a method. Fields are those of its head: name, value, and so on.
 func (w *grpcWorld) call(method string, fields ...string) *grpcCall {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 6*patience)
 	w.t.Cleanup(cancel)
 	r, send := io.Pipe()
 	scheme := map[string]string{"h2c": "http", "tls": "https"}[w.mode]
@@ -285,7 +286,8 @@ func newGRPCOrigin(t *testing.T, mode string) *grpcOrigin {
 		t.Fatal(err)
 	}
 	o.addr = l.Addr().String()
-	o.http = &http.Server{Handler: o, Protocols: new(http.Protocols), MaxHeaderBytes: 256 << 10}
+	o.http = &http.Server{Handler: o, Protocols: new(http.Protocols), MaxHeaderBytes: 256 << 10, ErrorLog: log.New(io.Discard, "", 0)}
+	o.http.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerConnection: 16 << 20, MaxReceiveBufferPerStream: 1 << 20}
 	o.http.Protocols.SetUnencryptedHTTP2(mode == "h2c")
 	o.http.Protocols.SetHTTP2(mode == "tls")
 	serve := func() error { return o.http.Serve(l) }
@@ -360,7 +362,7 @@ func (o *grpcOrigin) method(rw http.ResponseWriter, r *http.Request) error {
 		}
 	case "/t.T/Metadata":
 		rw.Header().Set("X-Back-Bin", r.Header.Get("X-There-Bin"))
-		rw.Header().Set(http.TrailerPrefix+"X-Last-Bin", r.Header.Get("X-There-Bin"))
+		rw.Header().Set(http.TrailerPrefix+"X-Last-Bin", r.Header.Get("X-There-Bin")[:6<<10])
 		return echoMessages(rw, rc, r.Body)
 	case "/t.T/Hang":
 		if r.Header.Get("X-Begin") != "" {
@@ -398,7 +400,7 @@ func (o *grpcOrigin) method(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // floodPieces is how many messages of 64 KiB, their prefixes included, Flood sends.
-const floodPieces = 1024
+const floodPieces = 512
 
 // echoMessages sends each message back as it comes.
 func echoMessages(w io.Writer, rc *http.ResponseController, r io.Reader) error {
