@@ -137,7 +137,7 @@ func (t *Transport) RoundTrip(x *weir.Exchange) error {
 		if f != nil {
 			return f
 		}
-		f = c.roundTrip(x)
+		f = c.roundTrip(x, begun == 0)
 		switch {
 		case f == nil:
 			return nil

@@ -194,15 +194,27 @@ func TestTransportStale(t *testing.T) {
 	for _, tt := range []struct {
 		silent bool
 		age    int64
+		fresh  bool
 		stale  bool
-	}{{true, trustFor, false}, {false, trustFor, true}, {false, trustFor - 1, false}} {
+	}{
+		{silent: true, age: trustFor},
+		{age: trustFor, stale: true},
+		{age: trustFor - 1},
+		{age: trustFor, fresh: true}, // what it has to say is how it begins
+	} {
 		c := newUpConn(NewTransport(&weir.Endpoint{}, TransportConfig{}), &talkingConn{silent: tt.silent})
+		if !tt.fresh {
+			c.next = 3
+		}
 		if c.stale(c.idleSince+tt.age) != tt.stale {
 			t.Errorf("%+v", tt)
 		}
 		x := &weir.Exchange{}
 		x.Timing.Start = c.idleSince + tt.age
-		if f := c.refuses(x); (f != nil) != tt.stale || f != nil && f.Retry != weir.RetryAlways {
+		if f := c.refuses(x, false); f != nil {
+			t.Errorf("%+v, careless: %v", tt, f)
+		}
+		if f := c.refuses(x, true); (f != nil) != tt.stale || f != nil && f.Retry != weir.RetryAlways {
 			t.Errorf("%+v: %v", tt, f)
 		}
 	}

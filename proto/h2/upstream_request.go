@@ -14,8 +14,9 @@ var (
 	errUpNoTunnel = errors.New("it takes no WebSockets over HTTP/2")
 )
 
-// request sends the head and, where there is a body, begins an upload. After a fault the stream has not begun.
-func (s *upStream) request(x *weir.Exchange) *weir.Fault {
+// request sends the head and, where there is a body, begins an upload. After a fault the stream has not begun. careful: the
+// connection must not be a stale one.
+func (s *upStream) request(x *weir.Exchange, careful bool) *weir.Fault {
 	c := s.c
 	body := x.Request.Body
 	if s.tunnel {
@@ -23,7 +24,7 @@ func (s *upStream) request(x *weir.Exchange) *weir.Fault {
 	}
 	x.Scratch = s.encode(x.Scratch[:0], &x.Request)
 	c.mu.Lock()
-	f := c.refuses(x)
+	f := c.refuses(x, careful)
 	if f == nil {
 		s.start(x.Scratch, body == nil && !s.tunnel)
 		if s.begun = clock.Now(); body == nil || x.Request.Expect {
@@ -87,10 +88,10 @@ func (t *Transport) authority() string {
 }
 
 // refuses returns why x can't be sent on the connection. mu is held.
-func (c *upConn) refuses(x *weir.Exchange) *weir.Fault {
+func (c *upConn) refuses(x *weir.Exchange, careful bool) *weir.Fault {
 	t := c.t
 	switch {
-	case c.closing, c.end != nil, c.goaway, c.next > maxStream, c.stale(x.Timing.Start):
+	case c.closing, c.end != nil, c.goaway, c.next > maxStream, careful && c.stale(x.Timing.Start):
 		return t.fault(weir.CauseUpstreamClosed, weir.RetryAlways, "write to", errUpNotBegun)
 	case c.waiting() > outputMost:
 		return t.fault(weir.CauseUpstreamWrite, weir.RetryAlways, "write to", errUpBusy)
@@ -116,10 +117,11 @@ func headSize(r *weir.Request) int64 {
 // seen what the server did before that.
 const trustFor = int64(20e6)
 
-// stale reports whether a connection that carries nothing has something to say that nobody has looked at: most likely
-// that the server has closed it. mu is held.
+// stale reports whether a connection that has carried something, and carries nothing now, has something to say that nobody
+// has looked at: most likely that the server has closed it. It may be something else; so this is asked once, and the next
+// connection is taken as it is. mu is held.
 func (c *upConn) stale(now int64) bool {
-	if len(c.streams) > 0 || now-c.idleSince < trustFor || !c.Reclaim() {
+	if len(c.streams) > 0 || c.next == 1 || now-c.idleSince < trustFor || !c.Reclaim() {
 		return false
 	}
 	silent := c.Silent()

@@ -124,9 +124,9 @@ func (s *upStream) Cancel() {
 }
 
 // roundTrip sends the request and waits for the answer's head. After a fault nothing of the stream is left.
-func (c *upConn) roundTrip(x *weir.Exchange) *weir.Fault {
+func (c *upConn) roundTrip(x *weir.Exchange, careful bool) *weir.Fault {
 	s := takeUpStream(c, x)
-	f := s.request(x)
+	f := s.request(x, careful)
 	if f != nil {
 		s.free()
 		return f
