@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -68,6 +69,17 @@ func (s *socket) reopen() (err error) {
 	return err
 }
 
+// shut stops listening for good, also where a program that is just being started has the socket as well: between fork
+// and exec it would take connections that nobody serves.
+func (s *socket) shut() {
+	if c, ok := s.l.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			raw.Control(func(fd uintptr) { syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+		}
+	}
+	s.l.Close()
+}
+
 func (s *socket) Address() string { return s.address }
 
 func (s *socket) free() {
@@ -118,7 +130,7 @@ func (o *origin) next(limit time.Duration) (*peer, error) {
 }
 
 func (o *origin) kill() {
-	o.l.Close()
+	o.shut()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, c := range o.conns {

@@ -74,7 +74,7 @@ func (s *Server) Kill() { s.kill() }
 func (s *Server) Revive() error { return s.revive() }
 
 func (s *Server) kill() {
-	s.l.Close() // which http.Server does only once it serves
+	s.shut() // http.Server closes its socket only once it serves
 	s.http.Close()
 }
 
