@@ -63,7 +63,7 @@ func TestMostScriptsAreForEveryMode(t *testing.T) {
 		}
 	}
 	for m, n := range limited {
-		if n > len(names)/3 {
+		if n > len(names)/2 {
 			t.Errorf("%d of %d scripts are not for %s", n, len(names), m)
 		}
 	}
