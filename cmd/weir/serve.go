@@ -95,7 +95,27 @@ func (p *process) bound(c *config.Config) error {
 	if err := p.events.configure(c); err != nil {
 		return err
 	}
+	if err := giveState(c); err != nil {
+		return err
+	}
 	return server.DropPrivileges(c.User)
+}
+
+// giveState gives what root has made in state_dir so far to whom the folder belongs, as whom weir goes on.
+func giveState(c *config.Config) error {
+	if c.User == "" {
+		return nil
+	}
+	o, err := ownerOf(c.StateDir, c.User)
+	for _, name := range []string{"ca", assemble.ACMEFolder, "secret"} {
+		if err == nil {
+			err = o.take(c.StateDir, name)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("state_dir: %w", err)
+	}
+	return nil
 }
 
 // changed follows the configuration with what is not the engine's.
