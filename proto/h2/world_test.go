@@ -229,7 +229,13 @@ func (w *world) browser() *http.Client {
 	tr.Protocols.SetHTTP2(w.kind == "TLS")
 	tr.TLSClientConfig = trusting()
 	w.t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: soon}
+	b := &http.Client{Transport: tr, Timeout: 3 * soon}
+	if resp, err := b.Get(w.url("/first")); err == nil { // else it would open a connection for each request that comes meanwhile
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		<-w.seen
+	}
+	return b
 }
 
 func (w *world) url(path string) string {
