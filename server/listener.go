@@ -38,6 +38,7 @@ type listener struct {
 	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
 	leftDatagrams []*datagrams // drain
 	log           *slog.Logger
+	group         *poll.Group
 
 	lastPeer atomic.Pointer[peer]
 
@@ -54,8 +55,8 @@ type settings struct {
 	codecs  *codecs
 }
 
-func newListener(spec *ListenerSpec, source net.Listener, inherited bool, log *slog.Logger) *listener {
-	l := &listener{key: spec.key(), source: source, inherited: inherited, log: log, empty: make(chan struct{})}
+func newListener(spec *ListenerSpec, source net.Listener, inherited bool, c *Config) *listener {
+	l := &listener{key: spec.key(), source: source, inherited: inherited, group: c.Group, log: c.Log, empty: make(chan struct{})}
 	l.done = l.release
 	l.settings.Store(&settings{spec: spec})
 	return l

@@ -60,7 +60,7 @@ const portTries = 8
 
 // listener makes a listener of its socket, and opens the one for datagrams that goes with it.
 func (s *Server) listener(spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
-	l := newListener(spec, source, inherited, s.config.Log)
+	l := newListener(spec, source, inherited, &s.config)
 	if err := l.openDatagrams(spec); err != nil {
 		source.Close()
 		l.removeSocket()
