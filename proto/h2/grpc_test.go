@@ -3,6 +3,7 @@ package h2
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,4 +232,43 @@ func TestManyUpdates(t *testing.T) {
 		w.ended(200, 0)
 		p.flood(1e6, codeCalm, func(int) []byte { return rawWindow(nil, 0, 1) })
 	})
+}
+
+// A server that answers each small piece with updates of both windows and a PING, as gRPC's does, has not overdone it.
+func TestChattyServer(t *testing.T) {
+	const pieces = 15_000
+	w := newUpWorld(t, "poller")
+	o := w.newUpOrigin(func(p *upPeer) {
+		p.hello()
+		id := p.request()
+		for n := 0; n < pieces; {
+			d, ok := p.await(http2.FrameData).(*http2.DataFrame)
+			if !ok {
+				return
+			}
+			size := uint32(len(d.Data()))
+			n += int(size)
+			p.put(func(fr *http2.Framer) {
+				fr.WriteWindowUpdate(0, size)
+				fr.WriteWindowUpdate(id, size)
+				fr.WritePing(false, [8]byte{})
+			})
+		}
+		p.head(id, true, ":status", "200")
+		p.ended()
+	})
+	body, in := newPipeBody()
+	c := w.ask(w.transport(o.addr, TransportConfig{}), "POST", "/")
+	c.x.Request.Body = body
+	var sent sync.WaitGroup
+	sent.Go(func() {
+		for range pieces {
+			if _, err := in.Write([]byte("x")); err != nil {
+				return
+			}
+		}
+		in.Close()
+	})
+	c.do().got(200, "")
+	sent.Wait()
 }

@@ -67,6 +67,7 @@ func (c *upConn) frame(f *frame, p []byte) *connError {
 const (
 	floodBurst = 10_000
 	floodRate  = 2_000
+	floodMost  = 16 * floodBurst // with what it has not used of that reason: its frames come long after ours
 )
 
 // pay takes a token for a frame that carries nothing.
@@ -78,7 +79,7 @@ func (c *upConn) pay() *connError {
 
 // spend is pay with mu held.
 func (c *upConn) spend() *connError {
-	c.tokens = min(c.tokens+c.earned, floodBurst) - 1
+	c.tokens = min(c.tokens+c.earned, floodMost) - 1
 	c.earned = 0
 	if c.tokens > 0 {
 		return nil
