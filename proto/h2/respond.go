@@ -151,7 +151,9 @@ type lastWriter interface{ WriteLast(p []byte) error }
 // copy writes all of body.
 func (w *answerWriter) copy(body weir.Body) error {
 	if wt, ok := body.(io.WriterTo); ok {
+		w.s.sendHeadSoon() // whatever the body does about it
 		_, err := wt.WriteTo(w)
+		w.s.late.Stop()
 		return err
 	}
 	buf := copyBuffers.Get().(*[copySize]byte)
