@@ -40,7 +40,6 @@ func (u *upConn) startUpload(x *weir.Exchange) {
 		up.proceed()
 		return
 	}
-	u.SetReadDeadline(clock.Now() + int64(u.firstByte))
 	time.AfterFunc(continueWait, up.proceed)
 }
 
