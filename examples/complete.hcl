@@ -72,6 +72,7 @@ acme {
     id  = "kid-1"
     key = env("EAB_KEY", "c2VjcmV0LXNlY3JldC1zZWNyZXQ")
   }
+  # dns "cloudflare" { token = env("CLOUDFLARE_TOKEN") }
   # dns "exec" { program = "/usr/local/bin/set-record"  args = ["--quiet"] }
   # dns "acme-dns" { server = "https://auth.example.org"  username = "u"  password = "p"  subdomain = "s" }
   dns "rfc2136" {
