@@ -38,7 +38,6 @@ type listener struct {
 	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
 	leftDatagrams []*datagrams // drain
 	log           *slog.Logger
-	group         *poll.Group
 
 	lastPeer atomic.Pointer[peer]
 
@@ -56,7 +55,7 @@ type settings struct {
 }
 
 func newListener(spec *ListenerSpec, source net.Listener, inherited bool, c *Config) *listener {
-	l := &listener{key: spec.key(), source: source, inherited: inherited, group: c.Group, log: c.Log, empty: make(chan struct{})}
+	l := &listener{key: spec.key(), source: source, inherited: inherited, log: c.Log, empty: make(chan struct{})}
 	l.done = l.release
 	l.settings.Store(&settings{spec: spec})
 	return l

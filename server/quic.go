@@ -75,7 +75,7 @@ func h3Config(s *Snapshot, spec *ListenerSpec) h3.ServerConfig {
 func (l *listener) serveDatagrams(d *datagrams) {
 	err := d.server.ServePacket(h3.Socket{
 		Conn: d.conn, TLS: &tls.Config{GetConfigForClient: l.configForClient},
-		Admit: l.admit, Done: l.release, Agreed: l.handshakes.succeed, Facts: l.factsOf, Start: l.group.Start, Log: l.log,
+		Admit: l.admit, Done: l.release, Agreed: l.handshakes.succeed, Facts: l.factsOf, Log: l.log,
 	})
 	if err != nil {
 		l.log.Error("HTTP/3 is not served any more", "listener", l.name(), "error", err)

@@ -45,9 +45,6 @@ func (p *poller) run(t Task) {
 	w.word.notify()
 }
 
-// Start runs t on a kept worker's goroutine, of any poller: one whose stack has grown already.
-func (g *Group) Start(t Task) { g.pick(-1).run(t) }
-
 func (p *poller) work(w *Worker) {
 	for w.task != nil {
 		t := w.task

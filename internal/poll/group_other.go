@@ -27,9 +27,6 @@ func (g *Group) Close() {}
 // Shards returns 1.
 func (g *Group) Shards() int { return 1 }
 
-// Start runs t on a goroutine of its own.
-func (g *Group) Start(t Task) { go t.Run(new(Worker)) }
-
 // A Listener accepts connections for a group.
 type Listener struct {
 	source net.Listener

@@ -12,7 +12,6 @@ import (
 
 	"weir"
 	"weir/internal/clock"
-	"weir/internal/poll"
 )
 
 // A conn is the server's side of one client connection.
@@ -82,19 +81,6 @@ func (k *socket) serveConn(q *quic.Conn) {
 	c.idle.Stop()
 	c.mu.Unlock()
 	all.Wait()
-}
-
-// An arrival is a request stream that has come.
-type arrival struct {
-	conn *conn
-	str  *quic.Stream
-	all  *sync.WaitGroup
-}
-
-// Run implements poll.Task.
-func (a *arrival) Run(*poll.Worker) {
-	defer a.all.Done()
-	a.conn.serve(a.str)
 }
 
 // awaitProof waits for the end of the handshake, which tells that the client has the address it says.

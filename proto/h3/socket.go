@@ -14,7 +14,6 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"weir"
-	"weir/internal/poll"
 )
 
 // Protocol is how HTTP/3 is called in ALPN.
@@ -38,10 +37,6 @@ type Socket struct {
 	// Facts describes a client, and again when it has got another address. Protocol, TLS and Opened need not be filled
 	// in. It must not block.
 	Facts func(remote, local netip.AddrPort) weir.Conn
-
-	// Start runs a task on a goroutine of its own, best one whose stack has grown already (poll.Group.Start); nil: a new
-	// one.
-	Start func(poll.Task)
 
 	Log *slog.Logger // events; nil: none
 }
@@ -68,9 +63,6 @@ var errRefused = errors.New("the connection is refused")
 // ended; an error means that the socket can't be used.
 func (s *Server) ServePacket(k Socket) error {
 	sock := &socket{Socket: k, srv: s, local: addrPort(k.Conn.LocalAddr()), crew: newCrew()}
-	if sock.Start == nil {
-		sock.Start = func(t poll.Task) { go t.Run(nil) }
-	}
 	if sock.Log == nil {
 		sock.Log = slog.New(slog.DiscardHandler)
 	}
