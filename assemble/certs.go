@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -49,13 +48,11 @@ func (c *certs) internal() (*cert.Authority, error) {
 	return a, nil
 }
 
-// A sealing is how the encrypted connections for one site are made.
+// A sealing is where the certificates of one site come from.
 type sealing struct {
-	parts    []part
-	fallback bool         // the site is for any host
-	policy   *cert.Policy // nil: that of the listener
-	port     func() int   // of the listener that the site is encrypted on
-	public   bool         // clients need not be told to trust its certificate
+	parts  []part
+	port   func() int // of the listener that the site is encrypted on
+	public bool       // clients need not be told to trust its certificate
 }
 
 // A part is some names of a site and where their certificates come from. Without names it is for clients that ask for
@@ -65,35 +62,8 @@ type part struct {
 	source cert.Source
 }
 
-// has reports whether a certificate of the site's is for that name itself.
-func (s *sealing) has(name string) bool {
-	_, parent, _ := strings.Cut(name, ".")
-	for _, p := range s.parts {
-		for _, n := range p.names {
-			if strings.EqualFold(n, name) || strings.EqualFold(n, "*."+parent) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// covers tells whether a client that asked for a name in its handshake was asked what site v asks. A site for any host
-// covers the names that no other site has.
-func (g *generation) covers(v *siteVersion) func(name string) bool {
-	return func(name string) bool {
-		if v.sealing.has(name) || !v.sealing.fallback {
-			return v.sealing.has(name)
-		}
-		return !slices.ContainsFunc(g.sites, func(o *siteVersion) bool { return o.sealing != nil && o.sealing.has(name) })
-	}
-}
-
-// secureOn are the listeners on which a site is served encrypted.
-func (b *builder) secureOn(v *siteVersion) []*config.Listener {
-	if tlsOf(v.Site).From == config.FromNowhere {
-		return nil
-	}
+// encryptedOn are the encrypted listeners that a site is on.
+func (b *builder) encryptedOn(v *siteVersion) []*config.Listener {
 	var out []*config.Listener
 	for _, l := range b.config.Listeners {
 		if l.TLS != nil && isOn(v.On, l.Name) {
@@ -115,16 +85,16 @@ func tlsOf(s *config.Site) config.SiteTLS {
 
 // seal settles how the site is encrypted, if it is.
 func (b *builder) seal(v *siteVersion) error {
-	v.sealing = nil
-	listeners := b.secureOn(v)
+	v.sealing, v.asks = nil, asks{}
+	listeners := b.encryptedOn(v)
 	if len(listeners) == 0 {
 		return nil
 	}
-	s := &sealing{port: b.portOf(listeners[0])}
 	t := tlsOf(v.Site)
-	err := b.parts(v, &t, s)
-	if err == nil {
-		s.policy, err = b.sitePolicy(&t, listeners[0].TLS)
+	s := &sealing{port: b.portOf(listeners[0])}
+	var err error
+	if v.asks, err = asksOf(&t, listeners); err == nil && t.From != config.FromNowhere {
+		err = b.parts(v, &t, s)
 	}
 	if err != nil {
 		return &placedError{b.posOf(v, &t), fmt.Errorf("site %q: tls: %w", v.Name, err)}
@@ -149,9 +119,7 @@ func (b *builder) posOf(v *siteVersion, t *config.SiteTLS) config.Pos {
 func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
 	var names []string
 	for _, h := range v.Hosts {
-		if h == "*" {
-			s.fallback = true
-		} else {
+		if h != "*" {
 			names = append(names, h)
 		}
 	}
@@ -222,40 +190,6 @@ func (b *builder) files(p config.KeyPair) (cert.Source, error) {
 	return f, nil
 }
 
-// sitePolicy is what the site asks of clients otherwise than the listener; nil: nothing.
-func (b *builder) sitePolicy(t *config.SiteTLS, l *config.ListenerTLS) (*cert.Policy, error) {
-	if t.Clients == (config.ClientTLS{}) {
-		return nil, nil
-	}
-	c := l.Clients
-	if t.Clients.Minimum != "" {
-		c.Minimum = t.Clients.Minimum
-	}
-	if t.Clients.CA != "" {
-		c.CA = t.Clients.CA
-	}
-	if t.Clients.Verify != "" {
-		c.Verify = t.Clients.Verify
-	}
-	p, err := clientPolicy(c)
-	return &p, err
-}
-
-// clientPolicy makes a policy of what is asked of clients.
-func clientPolicy(c config.ClientTLS) (p cert.Policy, err error) {
-	p.Minimum = tls.VersionTLS12
-	if c.Minimum == "1.3" {
-		p.Minimum = tls.VersionTLS13
-	}
-	p.Verify, _ = cert.ParseVerify(c.Verify)
-	if p.Verify != cert.Off && c.CA != "" {
-		if p.ClientCAs, err = cert.Pool(c.CA); err != nil {
-			return p, err
-		}
-	}
-	return p, p.Check()
-}
-
 // portOf tells a listener's port once it is open: it may have been left to the system.
 func (b *builder) portOf(l *config.Listener) func() int {
 	e, name, port := b.engine, l.Name, portIn(l.Address)
@@ -289,10 +223,22 @@ func (b *builder) sealListener(s *server.ListenerSpec) bool {
 	c, err := b.tlsConfig(l)
 	if err != nil {
 		b.complain(l.TLS.Pos, fmt.Sprintf("listener %q: tls: %v", l.Name, err))
-		return false
+		c = b.sealedBefore(l.Name)
 	}
 	s.TLS = c
-	return true
+	return c != nil
+}
+
+// sealedBefore is how the listener encrypts its connections until now; nil: it does not.
+func (b *builder) sealedBefore(name string) *tls.Config {
+	if b.prev != nil {
+		for i := range b.prev.snapshot.Listeners {
+			if s := &b.prev.snapshot.Listeners[i]; s.Name == name {
+				return s.TLS
+			}
+		}
+	}
+	return nil
 }
 
 func (b *builder) listenerOf(name string) *config.Listener {
@@ -359,14 +305,15 @@ func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
 			continue
 		}
 		for _, p := range v.sealing.parts {
-			if v.sealing.fallback && own.Source == nil {
-				own.Source, own.Policy = p.source, v.sealing.policy
+			if v.isForAny() && own.Source == nil {
+				own.Source = p.source
 			}
 			if len(p.names) > 0 {
-				list = append(list, cert.Entry{Names: p.names, Source: p.source, Policy: v.sealing.policy})
+				list = append(list, cert.Entry{Names: p.names, Source: p.source, Policy: v.asks.own[l.Name]})
 			}
 		}
 	}
+	own.Policy = b.g.policyOfOthers(l.Name)
 	if own.Source != nil {
 		list = append(list, own)
 	}

@@ -49,7 +49,7 @@ func (b *builder) expectOne(v *siteVersion, e *config.Expect) error {
 	}
 	q := Request{Method: e.Method, URL: "http://" + host + e.Target, Client: e.Client}
 	on := v.On
-	if secure := b.secureOn(v); v.sealing != nil { // it would be sent there first
+	if secure := b.encryptedOn(v); v.sealing != nil { // it would be sent there first
 		q.URL, on = "https://"+host+e.Target, []string{secure[0].Name}
 	}
 	for _, l := range b.g.snapshot.Listeners {

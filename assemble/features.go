@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"weir"
-	"weir/cert"
 	"weir/config"
 	"weir/feature/access"
 	"weir/feature/errors"
@@ -38,13 +37,13 @@ func features() []feature {
 	}
 }
 
-// https is for sites that are served encrypted. It stands before all others.
+// https is for sites on encrypted listeners. It stands before all others.
 func (b *builder) https(v *siteVersion) weir.Middleware {
+	cfg := https.Config{Covers: b.g.covers(v)}
 	if v.sealing == nil {
-		return nil
+		return https.New(cfg)
 	}
 	t := tlsOf(v.Site)
-	var cfg https.Config
 	if !t.NoRedirect {
 		cfg.Port = v.sealing.port
 	}
@@ -53,9 +52,6 @@ func (b *builder) https(v *siteVersion) weir.Middleware {
 		cfg.HSTS = *t.HSTS
 	case t.From != config.FromInternal && v.sealing.public:
 		cfg.HSTS = 365 * 24 * time.Hour
-	}
-	if v.sealing.policy != nil && v.sealing.policy.Verify != cert.Off {
-		cfg.Covers = b.g.covers(v)
 	}
 	return https.New(cfg)
 }

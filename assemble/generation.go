@@ -45,7 +45,8 @@ type siteVersion struct {
 	state        observe.SiteState
 	why          config.Diagnostics // it is not SiteOK
 	routes       []*weir.Route
-	sealing      *sealing               // nil: it is not served encrypted
+	sealing      *sealing // nil: it is not served encrypted
+	asks         asks
 	out          map[*config.Route]bool // of a draft: routes with errors that were found after it was read
 }
 
@@ -85,6 +86,7 @@ type builder struct {
 // build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
 // in prev; the diagnostics say so.
 func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.Diagnostics) {
+	c = withKept(c, prev)
 	b := &builder{
 		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}, internal: map[cert.Source][]string{}},
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},

@@ -15,7 +15,7 @@ import (
 	"weir/server"
 )
 
-// listeners returns the listeners of the configuration; a broken one stays as it is in prev.
+// listeners returns the listeners of the configuration.
 func (b *builder) listeners() []server.ListenerSpec {
 	var specs []server.ListenerSpec
 	for _, l := range b.config.Listeners {
@@ -31,20 +31,32 @@ func (b *builder) listeners() []server.ListenerSpec {
 			specs = append(specs, server.ListenerSpec{Name: broken.Name})
 		}
 	}
-	if b.prev == nil {
-		return specs
+	return specs
+}
+
+// withKept returns c with the listeners of prev that are broken in it: they stay as they were, and what sites have from
+// them, such as that they are encrypted, stays with them.
+func withKept(c *config.Config, prev *generation) *config.Config {
+	if prev == nil {
+		return c
 	}
-	for _, broken := range b.config.BrokenListeners {
-		for _, old := range b.prev.snapshot.Listeners {
-			taken := func(s server.ListenerSpec) bool {
-				return s.Name == old.Name || s.Address == old.Address && !strings.HasSuffix(s.Address, ":0")
-			}
-			if old.Name == broken.Name && !slices.ContainsFunc(specs, taken) {
-				specs = append(specs, old)
-			}
+	kept := *c
+	kept.Listeners = slices.Clip(c.Listeners)
+	for _, old := range prev.config.Listeners {
+		taken := func(l *config.Listener) bool {
+			return l.Name == old.Name || l.Address == old.Address && !strings.HasSuffix(l.Address, ":0")
+		}
+		if isBroken(c, old) && prev.has(old.Name) && !slices.ContainsFunc(kept.Listeners, taken) {
+			kept.Listeners = append(kept.Listeners, old)
 		}
 	}
-	return specs
+	return &kept
+}
+
+// isBroken reports whether a listener of old is broken in c, by itself or with its file.
+func isBroken(c *config.Config, old *config.Listener) bool {
+	return slices.Contains(c.BrokenFiles, old.Pos.File) ||
+		slices.ContainsFunc(c.BrokenListeners, func(b config.Broken) bool { return b.Name == old.Name })
 }
 
 var proxied = map[string]server.Proxied{"optional": server.ProxiedMaybe, "required": server.ProxiedAlways}

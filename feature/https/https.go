@@ -16,9 +16,9 @@ type Config struct {
 	Port func() int
 	// HSTS is how long browsers shall come by https alone; 0: nothing is said of it.
 	HSTS time.Duration
-	// Covers, if not nil, tells of a name that a client asked for in its handshake ("": none) whether the connection
-	// was agreed on as this site wants it. Requests on others, and unencrypted ones, are answered with 421.
-	Covers func(name string) bool
+	// Covers, if not nil, tells whether a connection, which may be unencrypted, was agreed on as this site wants it.
+	// Requests on others are answered with 421.
+	Covers func(*weir.Conn) bool
 }
 
 // New returns the middleware, for weir.PhaseObserve, or nil where there is nothing to do.
@@ -37,7 +37,7 @@ type https struct {
 	next   weir.Handler
 	port   func() int
 	age    string // the field's value; "": it is not sent
-	covers func(string) bool
+	covers func(*weir.Conn) bool
 }
 
 // ServeExchange implements weir.Handler. Browsers ignore the field where it comes unencrypted, and it must not be
@@ -46,7 +46,7 @@ func (h *https) ServeExchange(x *weir.Exchange) error {
 	if x.Request.Scheme != "https" && h.port != nil {
 		return h.redirect(x)
 	}
-	if h.covers != nil && (x.Conn.TLS == nil || !h.covers(x.Conn.TLS.ServerName)) {
+	if h.covers != nil && !h.covers(x.Conn) {
 		return weir.Refuse(weir.CauseMisdirected, "https")
 	}
 	if x.Request.Scheme != "https" || h.age == "" {

@@ -41,7 +41,7 @@ func TestHTTPS(t *testing.T) {
 			}
 		})
 	}
-	only := New(Config{Covers: func(name string) bool { return name == "a.example" }})(ok)
+	only := New(Config{Covers: func(c *weir.Conn) bool { return c.TLS != nil && c.TLS.ServerName == "a.example" }})(ok)
 	for name, want := range map[string]weir.Cause{"a.example": weir.CauseNone, "b.example": weir.CauseMisdirected, "": weir.CauseMisdirected} {
 		x := weir.Exchange{Conn: &weir.Conn{TLS: &tls.ConnectionState{ServerName: name}}}
 		x.Request = weir.Request{Method: "GET", Scheme: "https", Authority: "a.example", Path: "/", RawPath: "/"}
