@@ -78,6 +78,9 @@ func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
 	if old.spec.Mode != spec.Mode && !l.inherited {
 		setMode(spec)
 	}
+	if err := l.openDatagrams(spec); err != nil {
+		l.log.Error("HTTP/3 cannot be served", "listener", spec.Name, "error", err)
+	}
 	c, h := old.codecs, l.handler(s, spec)
 	switch {
 	case c == nil:

@@ -62,8 +62,10 @@ const portTries = 8
 func (s *Server) listener(spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
 	l := newListener(spec, source, inherited, &s.config)
 	if err := l.openDatagrams(spec); err != nil {
-		source.Close()
-		l.removeSocket()
+		if !inherited { // else a later change may want it
+			source.Close()
+			l.removeSocket()
+		}
 		return nil, err
 	}
 	return l, nil

@@ -40,8 +40,8 @@ func (l *listener) openDatagrams(spec *ListenerSpec) error {
 	return nil
 }
 
-// configureDatagrams changes what HTTP/3 is served with, and begins or ends it. It comes after the listener's
-// settings have been stored.
+// configureDatagrams changes what HTTP/3 is served with, and begins it where there is a socket for it, or ends it. It
+// comes after the listener's settings have been stored.
 func (l *listener) configureDatagrams(s *Snapshot, spec *ListenerSpec) {
 	if !spec.speaksH3() {
 		l.leaveDatagrams()
@@ -49,11 +49,7 @@ func (l *listener) configureDatagrams(s *Snapshot, spec *ListenerSpec) {
 	}
 	d := l.datagrams
 	if d == nil {
-		if err := l.openDatagrams(spec); err != nil {
-			l.log.Error("HTTP/3 cannot be served", "listener", spec.Name, "error", err)
-			return
-		}
-		d = l.datagrams
+		return
 	}
 	if d.server != nil {
 		d.server.Configure(h3Config(s, spec))
