@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -91,7 +92,7 @@ func (b *builder) seal(v *siteVersion) error {
 		return nil
 	}
 	t := tlsOf(v.Site)
-	s := &sealing{port: b.portOf(listeners[0])}
+	s := &sealing{port: b.portOf(listeners)}
 	var err error
 	if v.asks, err = asksOf(&t, listeners); err == nil && t.From != config.FromNowhere {
 		err = b.parts(v, &t, s)
@@ -190,8 +191,14 @@ func (b *builder) files(p config.KeyPair) (cert.Source, error) {
 	return f, nil
 }
 
-// portOf tells a listener's port once it is open: it may have been left to the system.
-func (b *builder) portOf(l *config.Listener) func() int {
+// portOf tells the port of the first listener that has one, once it is open: it may have been left to the system. Who
+// is in front of unix sockets has the usual one.
+func (b *builder) portOf(listeners []*config.Listener) func() int {
+	at := slices.IndexFunc(listeners, func(l *config.Listener) bool { return !strings.HasPrefix(l.Address, "unix:") })
+	if at < 0 {
+		return func() int { return 443 }
+	}
+	l := listeners[at]
 	e, name, port := b.engine, l.Name, portIn(l.Address)
 	return func() int {
 		if port == 0 && e.server != nil {

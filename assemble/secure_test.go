@@ -177,3 +177,23 @@ site "a.test" {
 		b.edit(broken, "tls {}")
 	}
 }
+
+// Who is sent to https is not sent to the port of a unix socket.
+func TestRedirectPastUnixSockets(t *testing.T) {
+	dir := t.TempDir()
+	b := start(t, http.NotFoundHandler(), strings.ReplaceAll(`
+state_dir = "DIR/state"
+listener "http" { address = "127.0.0.1:0" }
+listener "inside" {
+  address = "unix:DIR/s"
+  tls {}
+}
+site "a.test" {
+  tls = "internal"
+  respond "/*" { status = 204 }
+}
+`, "DIR", dir))
+	if _, to := b.get("a.test", "/"); to != "https://a.test/" {
+		t.Errorf("sent to %s", to)
+	}
+}
