@@ -93,8 +93,7 @@ func (h *handshake) Run(*poll.Worker) {
 		h.end()
 		return
 	}
-	h.facts.TLS = &state
-	h.sealed.SetWriteDeadline(0)
+	h.facts.TLS = &state // the deadline of writing stays: TLS answers by itself (KeyUpdate) before HTTP sets another one
 	h.set.codecs.serve(h.sealed, h.set.spec.Versions, state.NegotiatedProtocol, &h.facts, h.l.done)
 }
 
