@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -175,6 +177,37 @@ site "a.test" {
 			t.Errorf("encrypted: %d", got)
 		}
 		b.edit(broken, "tls {}")
+	}
+}
+
+// The same goes for one whose file cannot be read any more.
+func TestListenerOfBrokenFileStays(t *testing.T) {
+	dir := t.TempDir()
+	part := filepath.Join(dir, "tls.hcl")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(part, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("listener \"https\" {\n  address = \"127.0.0.1:0\"\n  tls {}\n}\n")
+	b := start(t, http.NotFoundHandler(), strings.ReplaceAll(`
+state_dir = "DIR/state"
+include   = ["DIR/*.hcl"]
+listener "http" { address = "127.0.0.1:0" }
+site "a.test" {
+  tls = "internal"
+  respond "/*" { status = 204 }
+}
+`, "DIR", dir))
+	b.want("a.test", "/", 301, "https://a.test")
+	write("}}} listener")
+	if _, err := b.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	b.want("a.test", "/", 301, "https://a.test")
+	if got := b.askSealed("https", "a.test", "a.test"); got != 204 {
+		t.Errorf("encrypted: %d", got)
 	}
 }
 
