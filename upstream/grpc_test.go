@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,13 +167,10 @@ func TestCallsTakeServersOut(t *testing.T) {
 			<-gone
 			return &weir.Fault{Op: "wait", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
 		}
-		var mu sync.Mutex // protects sick
-		sick := false
+		var sick atomic.Bool
 		n := &nurse{}
 		n.answer = func(x *weir.Exchange) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if sick {
+			if sick.Load() {
 				return hang(x)
 			}
 			return says("\x08\x01", "0")(x)
@@ -183,16 +181,12 @@ func TestCallsTakeServersOut(t *testing.T) {
 		if s := state(p, three[0]); s.State != "up" {
 			t.Fatalf("%+v", s)
 		}
-		mu.Lock()
-		sick = true
-		mu.Unlock()
+		sick.Store(true)
 		time.Sleep(10 * time.Second)
 		if s := state(p, three[0]); s.State != "down" || s.Reason != "no answer within 500ms" {
 			t.Errorf("%+v", s)
 		}
-		mu.Lock()
-		sick = false
-		mu.Unlock()
+		sick.Store(false)
 		time.Sleep(5 * time.Second)
 		if s := state(p, three[0]); s.State != "up" {
 			t.Errorf("%+v", s)
