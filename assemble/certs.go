@@ -23,6 +23,8 @@ type certs struct {
 	stapler *cert.Stapler
 	folder  string // of the state
 
+	authorities sync.Map // the last *x509.CertPool of files that were used, by their names
+
 	log *slog.Logger
 
 	mu        sync.Mutex                     // held while one of the next is made
@@ -94,7 +96,7 @@ func (b *builder) seal(v *siteVersion) error {
 	t := tlsOf(v.Site)
 	s := &sealing{port: b.portOf(listeners)}
 	var err error
-	if v.asks, err = asksOf(&t, listeners); err == nil && t.From != config.FromNowhere {
+	if v.asks, err = b.asksOf(&t, listeners); err == nil && t.From != config.FromNowhere {
 		err = b.parts(v, &t, s)
 	}
 	if err != nil {
@@ -259,7 +261,7 @@ func (b *builder) listenerOf(name string) *config.Listener {
 
 // tlsConfig makes the configuration of an encrypted listener.
 func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
-	p, err := clientPolicy(l.TLS.Clients)
+	p, err := b.clientPolicy(l.TLS.Clients)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package assemble
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -17,14 +19,14 @@ type asks struct {
 }
 
 // asksOf settles what a site asks that says t.
-func asksOf(t *config.SiteTLS, listeners []*config.Listener) (asks, error) {
+func (b *builder) asksOf(t *config.SiteTLS, listeners []*config.Listener) (asks, error) {
 	a := asks{map[string]*cert.Policy{}, map[string]cert.Verify{}}
 	for _, l := range listeners {
 		a.verify[l.Name], _ = cert.ParseVerify(l.TLS.Clients.Verify)
 		if t.Clients == (config.ClientTLS{}) || t.From == config.FromNowhere {
 			continue
 		}
-		p, err := sitePolicy(t.Clients, l.TLS.Clients)
+		p, err := b.sitePolicy(t.Clients, l.TLS.Clients)
 		if err != nil {
 			return a, err
 		}
@@ -44,7 +46,7 @@ func (a *asks) any(byItself bool) bool {
 }
 
 // sitePolicy is what a site asks of clients on a listener that asks otherwise.
-func sitePolicy(site, listener config.ClientTLS) (cert.Policy, error) {
+func (b *builder) sitePolicy(site, listener config.ClientTLS) (cert.Policy, error) {
 	if site.Minimum != "" {
 		listener.Minimum = site.Minimum
 	}
@@ -54,22 +56,38 @@ func sitePolicy(site, listener config.ClientTLS) (cert.Policy, error) {
 	if site.Verify != "" {
 		listener.Verify = site.Verify
 	}
-	return clientPolicy(listener)
+	return b.clientPolicy(listener)
 }
 
 // clientPolicy makes a policy of what is asked of clients.
-func clientPolicy(c config.ClientTLS) (p cert.Policy, err error) {
+func (b *builder) clientPolicy(c config.ClientTLS) (p cert.Policy, err error) {
 	p.Minimum = tls.VersionTLS12
 	if c.Minimum == "1.3" {
 		p.Minimum = tls.VersionTLS13
 	}
 	p.Verify, _ = cert.ParseVerify(c.Verify)
 	if p.Verify != cert.Off && c.CA != "" {
-		if p.ClientCAs, err = cert.Pool(c.CA); err != nil {
+		if p.ClientCAs, err = b.authorities(c.CA); err != nil {
 			return p, err
 		}
 	}
 	return p, p.Check()
+}
+
+// authorities reads a file of certificates of authorities. Where it cannot be read any more, what was in it holds on.
+func (b *builder) authorities(file string) (*x509.CertPool, error) {
+	p, err := cert.Pool(file)
+	if b.engine.certs == nil {
+		return p, err
+	}
+	known := &b.engine.certs.authorities
+	if err == nil {
+		known.Store(file, p)
+	} else if old, ok := known.Load(file); ok {
+		b.say(config.Diagnostic{Severity: config.Warning, Summary: fmt.Sprintf("authorities are kept as they were: %v", err)})
+		return old.(*x509.CertPool), nil
+	}
+	return p, err
 }
 
 // covers tells whether the client of a connection was asked what site v asks; nil where it asks for nothing. One that

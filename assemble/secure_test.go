@@ -211,6 +211,62 @@ site "a.test" {
 	}
 }
 
+// A file of authorities that is spoilt takes nothing down that was served with it, and lets nobody in.
+func TestAuthoritiesAreKept(t *testing.T) {
+	dir := t.TempDir()
+	keepPair(t, dir, "a.test")
+	b := start(t, echo, strings.ReplaceAll(`
+state_dir = "DIR/state"
+listener "http" { address = "127.0.0.1:0" }
+listener "https" {
+  address = "127.0.0.1:0"
+  tls {}
+}
+upstream "app" {
+  server "ORIGIN" {}
+}
+upstream "far" {
+  server "127.0.0.1:1" {}
+  tls {
+    ca = "DIR/pair.pem"
+  }
+}
+site "a.test" {
+  route "/*" { proxy = upstream.app }
+  route "/far/*" { proxy = upstream.far }
+  tls {
+    from      = "internal"
+    redirect  = false
+  }
+}
+site "b.test" {
+  tls {
+    from      = "internal"
+    client_ca = "DIR/pair.pem"
+  }
+  respond "/*" { status = 204 }
+}
+site "c.test" {
+  tls = "internal"
+  respond "/*" { status = 204 }
+}
+`, "DIR", dir))
+	b.want("a.test", "/", 200, "GET a.test/")
+	if err := os.WriteFile(filepath.Join(dir, "pair.pem"), []byte("spoilt"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := b.Reload(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		b.want("a.test", "/", 200, "GET a.test/")
+		b.want("b.test", "/", 301, "https://b.test")
+		if got := b.askSealed("https", "c.test", "b.test"); got != 421 {
+			t.Errorf("without a certificate: %d", got)
+		}
+	}
+}
+
 // Who is sent to https is not sent to the port of a unix socket.
 func TestRedirectPastUnixSockets(t *testing.T) {
 	dir := t.TempDir()

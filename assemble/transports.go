@@ -159,7 +159,7 @@ func (b *builder) securing(c *config.Upstream) (*cert.ClientPolicy, error) {
 	}
 	var err error
 	if t.CA != "" {
-		if p.Roots, err = cert.Pool(t.CA); err != nil {
+		if p.Roots, err = b.authorities(t.CA); err != nil {
 			return nil, &placedError{t.Pos, err}
 		}
 	}
