@@ -59,6 +59,16 @@ func TestDrainLetsFreshConnectionsSpeak(t *testing.T) {
 	})
 }
 
+// One that comes during a drain and says nothing does not hold it up.
+func TestDrainDoesNotWaitForTheSilent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: echo})
+		w.srv.draining.Store(true) // its last look at those that wait is over
+		c := w.dial()
+		c.ended()
+	})
+}
+
 // Close breaks off whatever goes on, wherever it waits.
 func TestClose(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

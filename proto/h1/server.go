@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -83,6 +84,9 @@ func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
 	s.mu.Unlock()
 	pc.OnHangup(c)
 	c.SetReadDeadline(c.facts.Opened + int64(s.config.Load().Timeouts.Idle))
+	if s.draining.Load() { // it may have come after the last look at those that wait
+		c.SetReadDeadline(clock.Now() + int64(freshPatience))
+	}
 	if !c.Idle(c) {
 		c.Start(c)
 	}
