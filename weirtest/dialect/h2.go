@@ -44,17 +44,23 @@ type h2stream struct {
 
 // H2 speaks HTTP/2 on a connection that has not been used yet. The caller sees to it that the other side does, too.
 func H2(c net.Conn) (*Conn, error) {
-	h := &h2{conn: c, fr: http2.NewFramer(c, c), next: 1, streams: map[uint32]*h2stream{}, window: 65535, initial: 65535, frame: 16384}
-	h.moved = sync.NewCond(&h.mu)
-	h.enc = hpack.NewEncoder(&h.block)
-	h.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	if err := h.begin(); err != nil {
+	h, err := newH2(c)
+	if err != nil {
 		return nil, err
 	}
 	d := newConn(h)
 	h.gone = d.leave
 	go h.read()
 	return d, nil
+}
+
+// newH2 greets the other side. Before it reads, gone has to be set.
+func newH2(c net.Conn) (*h2, error) {
+	h := &h2{conn: c, fr: http2.NewFramer(c, c), next: 1, streams: map[uint32]*h2stream{}, window: 65535, initial: 65535, frame: 16384}
+	h.moved = sync.NewCond(&h.mu)
+	h.enc = hpack.NewEncoder(&h.block)
+	h.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	return h, h.begin()
 }
 
 func (h *h2) begin() error {

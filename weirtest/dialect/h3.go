@@ -37,6 +37,18 @@ type h3 struct {
 
 // H3 connects to address from local, a UDP address or nil, and speaks HTTP/3. It takes the protocol out of t.
 func H3(ctx context.Context, address string, local *net.UDPAddr, t *tls.Config) (*Conn, error) {
+	h, err := newH3(ctx, address, local, t)
+	if err != nil {
+		return nil, err
+	}
+	d := newConn(h)
+	h.gone = d.leave
+	go h.listen()
+	return d, nil
+}
+
+// newH3 connects and greets the other side. Before it listens, gone has to be set.
+func newH3(ctx context.Context, address string, local *net.UDPAddr, t *tls.Config) (*h3, error) {
 	to, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, err
@@ -57,10 +69,7 @@ func H3(ctx context.Context, address string, local *net.UDPAddr, t *tls.Config) 
 		h.abort()
 		return nil, err
 	}
-	d := newConn(h)
-	h.gone = d.leave
-	go h.listen()
-	return d, nil
+	return h, nil
 }
 
 // begin opens the control stream.
