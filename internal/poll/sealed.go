@@ -113,6 +113,9 @@ func (s *Sealed) WaitReadable() error {
 // Idle implements Conn. Before it the connection has to be read until there is nothing, here or below.
 func (s *Sealed) Idle(t Task) bool { return s.quiet && s.Conn.Idle(t) }
 
+// Silent implements Conn. A record that has come in part is something.
+func (s *Sealed) Silent() bool { return s.quiet && !s.wire.place.inside() && s.Conn.Silent() }
+
 // Write implements Conn. A write of several records leaves in one piece.
 func (s *Sealed) Write(p []byte) (int, error) {
 	if len(p) <= recordSize {
@@ -197,6 +200,7 @@ type wire struct {
 	below   Conn
 	patient bool  // reading waits
 	failed  error // of the last read that failed
+	place   place // of the end of what has been read
 
 	mu     sync.Mutex // protects out, and the order of what is written
 	out    *gathered  // not nil: records are gathered in it
@@ -215,6 +219,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	} else {
 		n, err = w.below.TryRead(p)
 	}
+	w.place.pass(p[:n])
 	if err == nil {
 		return n, nil
 	}

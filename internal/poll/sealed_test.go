@@ -93,6 +93,71 @@ func TestSealedSleepsInARecord(t *testing.T) {
 	}
 }
 
+// A connection of whose next record only a part has come is not silent, wherever the part ends.
+func TestSealedIsNotSilentInARecord(t *testing.T) {
+	c, far := kinds["poller"](t)(t)
+	defer c.Close()
+	cut := &cutting{Conn: far}
+	other := tls.Client(cut, testTLS())
+	s := SealServer(c, testTLS())
+	done := make(chan error, 1)
+	go func() { done <- other.Handshake() }()
+	must(t, s.Handshake())
+	must(t, <-done)
+	buf := make([]byte, 64)
+	quiet := func() {
+		for {
+			switch _, err := s.TryRead(buf); {
+			case err == ErrAgain && c.Silent():
+				return
+			case err != nil && err != ErrAgain:
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, n := range []int{1, 4, 5, 6, 20} {
+		quiet()
+		if !s.Silent() {
+			t.Fatal("nothing has come, and it is not silent")
+		}
+		cut.after = n
+		other.Write([]byte("hello"))
+		must(t, c.WaitReadable())
+		quiet()
+		if s.Silent() {
+			t.Errorf("silent with %d bytes of a record", n)
+		}
+		cut.rest()
+		got, err := s.Read(buf)
+		if err != nil || string(buf[:got]) != "hello" {
+			t.Fatalf("read %q, %v", buf[:got], err)
+		}
+	}
+}
+
+// A cutting connection keeps back what is written behind the first bytes, until rest.
+type cutting struct {
+	net.Conn
+	after int // 0: all is written
+	kept  []byte
+}
+
+func (c *cutting) Write(p []byte) (int, error) {
+	if c.after == 0 {
+		return c.Conn.Write(p)
+	}
+	c.kept = append([]byte(nil), p[c.after:]...)
+	if _, err := c.Conn.Write(p[:c.after]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (c *cutting) rest() {
+	c.Conn.Write(c.kept)
+	c.after, c.kept = 0, nil
+}
+
 type trickling struct {
 	net.Conn
 	on bool
