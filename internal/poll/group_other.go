@@ -55,6 +55,15 @@ func (l *Listener) Close() error {
 	return err
 }
 
+// Detach stops accepting and leaves open the listener that Listen was given. A connection may be accepted meanwhile.
+func (l *Listener) Detach() {
+	if d, ok := l.source.(interface{ SetDeadline(time.Time) error }); ok {
+		d.SetDeadline(time.Unix(1, 0))
+		l.done.Wait()
+		d.SetDeadline(time.Time{})
+	}
+}
+
 // Addr returns the address it listens on.
 func (l *Listener) Addr() net.Addr { return l.source.Addr() }
 

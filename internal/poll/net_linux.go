@@ -59,15 +59,17 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	if !lf.unix {
 		tune(lf.fd, lf.local.Addr()) // connections inherit it
 	}
+	ln := &Listener{group: g, fd: lf, source: l}
 	for _, p := range g.pollers {
 		p.listenMu.Lock()
 		p.listeners[lf.fd] = lf
 		p.listenMu.Unlock()
 		if e := epollAdd(p.ep, lf.fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE, genListen); e != 0 {
+			ln.Detach()
 			return nil, sysError("epoll_ctl", e)
 		}
 	}
-	return &Listener{group: g, fd: lf, source: l}, nil
+	return ln, nil
 }
 
 // listenAddr returns the address of connections that l accepts, or the zero value where they may have different ones.
@@ -88,18 +90,29 @@ func tune(fd int32, addr netip.Addr) {
 	}
 }
 
-// Close stops accepting. Connections in the kernel's queue are accepted first.
+// Close stops accepting. Connections in the kernel's queue are accepted first; all have been when it returns.
 func (l *Listener) Close() error {
+	l.leave()
+	for l.group.pollers[0].acceptOne(l.fd) {
+	}
+	closeFD(l.fd.fd)
+	return l.source.Close()
+}
+
+// Detach stops accepting and leaves open the listener that Listen was given, with what is in its queue.
+func (l *Listener) Detach() {
+	l.leave()
+	closeFD(l.fd.fd)
+}
+
+// leave has no poller accept any more.
+func (l *Listener) leave() {
 	for _, p := range l.group.pollers {
 		epollDel(p.ep, l.fd.fd)
 		p.listenMu.Lock()
 		delete(p.listeners, l.fd.fd)
 		p.listenMu.Unlock()
 	}
-	for l.group.pollers[0].acceptOne(l.fd) {
-	}
-	closeFD(l.fd.fd)
-	return l.source.Close()
 }
 
 // Addr returns the address it listens on.
@@ -113,10 +126,13 @@ const acceptBatch = 64
 
 // accept takes what waits at a listening socket: one connection, and twice as many in each turn that finds it ready again,
 // so that single ones do not cost a second call that finds nothing.
+//
+// It holds listenMu all the while: whoever closes a listener waits for it, since the number of the descriptor may be
+// another's right after.
 func (p *poller) accept(fd int32) {
 	p.listenMu.Lock()
+	defer p.listenMu.Unlock()
 	lf := p.listeners[fd]
-	p.listenMu.Unlock()
 	if lf == nil {
 		return
 	}
