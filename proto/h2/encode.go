@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir"
+	"weir/proto/internal/section"
 )
 
 // The encoder keeps no table of its own: every field is either one of the static table or a literal that is not to be
@@ -115,7 +116,7 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 		value := f.Value
 		if !f.Wire {
 			value = strings.Trim(value, " \t")
-			if ownField[f.ID] || f.Name == "" || !all(f.Name, classMethod) || !all(value, classValue) {
+			if section.Own(f.ID) || !section.IsToken(f.Name) || !section.IsValue(value) {
 				continue
 			}
 		}

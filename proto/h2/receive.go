@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"weir/internal/clock"
+	"weir/proto/internal/section"
 )
 
 // A gathering is a field section whose frames have not all come.
@@ -192,7 +193,7 @@ func (c *conn) refuse(g *gathering, block []byte, code errorCode) *connError {
 // open begins a stream with the head of its request.
 func (c *conn) open(g *gathering, block []byte, cfg *ServerConfig) *connError {
 	s := c.takeStream(g.stream, cfg)
-	err := c.fields.read(block, sectionRequest, &cfg.Limits, &s.x.Request.Header)
+	err := c.fields.read(block, section.Request, &cfg.Limits, &s.x.Request.Header)
 	if fatal, ok := err.(*connError); ok {
 		s.free()
 		return fatal
@@ -202,7 +203,7 @@ func (c *conn) open(g *gathering, block []byte, cfg *ServerConfig) *connError {
 	}
 	s.request(c.fields, g.end, err)
 	s.recvEnd = g.end
-	s.body.begin(c.fields.length)
+	s.body.begin(c.fields.Length)
 	c.mu.Lock()
 	if c.streams == nil {
 		c.streams = make(map[uint32]*stream, 8)
@@ -248,7 +249,7 @@ func (c *conn) trailer(s *stream, g *gathering, block []byte) *connError {
 	}
 	var err error
 	if wanted {
-		err = c.fields.read(block, sectionTrailer, lim, &c.trail)
+		err = c.fields.read(block, section.Trailer, lim, &c.trail)
 	}
 	if fatal, ok := err.(*connError); ok {
 		return fatal
@@ -260,7 +261,7 @@ func (c *conn) trailer(s *stream, g *gathering, block []byte) *connError {
 		return c.waste(1)
 	}
 	if err == nil && !g.end {
-		err = errPseudo
+		err = section.ErrPseudo
 	}
 	if err == nil && wanted {
 		s.body.trailer, c.trail = c.trail, s.body.trailer

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"weir"
-	"weir/internal/syntax"
+	"weir/proto/internal/section"
 )
 
 // request makes the request of what the field reader has read into s.x.Request.Header; err is what it returned. What is
@@ -13,7 +13,7 @@ import (
 func (s *stream) request(r *fieldReader, end bool, err error) {
 	q := &s.x.Request
 	q.Protocol, q.Scheme = "HTTP/2", s.c.facts.Scheme()
-	q.Method = method(r.method)
+	q.Method = section.Method(r.Method)
 	if err == nil {
 		err = s.parse(r, end)
 	}
@@ -23,19 +23,6 @@ func (s *stream) request(r *fieldReader, end bool, err error) {
 			q.Method = "GET" // nobody knows
 		}
 	}
-}
-
-// method returns the constant for a usual method, so that comparing it later costs nothing.
-func method(s string) string {
-	switch s {
-	case "GET":
-		return "GET"
-	case "POST":
-		return "POST"
-	case "HEAD":
-		return "HEAD"
-	}
-	return s
 }
 
 var (
@@ -51,17 +38,17 @@ func requestFault(err error) (f *weir.Fault, malformed bool) {
 	switch err {
 	case errTooLarge, errTooMany:
 		f.Cause = weir.CauseRequestHeaderTooLarge
-	case errLongTarget:
+	case section.ErrLongTarget:
 		f.Cause = weir.CauseRequestTooLong
-	case errHost:
+	case section.ErrHost:
 		f.Cause = weir.CauseRequestHost
-	case errExpect:
+	case section.ErrExpect:
 		f.Cause = weir.CauseExpectation
-	case errMethod:
+	case section.ErrMethod:
 		f.Cause = weir.CauseMethodRefused
-	case errProtocol:
+	case section.ErrProtocol:
 		f.Cause, f.Status = weir.CauseMethodRefused, 501
-	case errLength, errFramed:
+	case section.ErrLength, errFramed:
 		f.Cause = weir.CauseRequestFraming
 		return f, true
 	default:
@@ -73,49 +60,34 @@ func requestFault(err error) (f *weir.Fault, malformed bool) {
 func (s *stream) parse(r *fieldReader, end bool) error {
 	q := &s.x.Request
 	switch {
-	case q.Method == "CONNECT" && r.seen&pseudoProtocol == 0, q.Method == "TRACE":
-		return errMethod
-	case len(r.path) > s.cfg.Limits.Line:
-		return errLongTarget
+	case q.Method == "CONNECT" && !r.Extended(), q.Method == "TRACE":
+		return section.ErrMethod
+	case len(r.Path) > s.cfg.Limits.Line:
+		return section.ErrLongTarget
 	}
-	if err := s.authority(r); err != nil {
+	authority, err := r.Authority()
+	if err != nil {
 		return err
 	}
-	q.Path, q.Query, _ = strings.Cut(r.path, "?")
+	q.Authority = authority
+	q.Path, q.Query, _ = strings.Cut(r.Path, "?")
 	q.RawPath = q.Path
-	q.TETrailers = r.trailers
-	if end && r.length > 0 {
+	q.TETrailers = r.Trailers
+	if end && r.Length > 0 {
 		return errFramed
 	}
-	if !end && r.length != 0 {
+	if !end && r.Length != 0 {
 		q.Body = &s.body
 	}
-	if r.expect != "" {
-		if !weir.EqualFold(r.expect, "100-continue") {
-			return errExpect
+	if r.Expect != "" {
+		if !weir.EqualFold(r.Expect, "100-continue") {
+			return section.ErrExpect
 		}
 		q.Expect = q.Body != nil
 	}
-	if r.seen&pseudoProtocol != 0 {
+	if r.Extended() {
 		return s.upgradeRequest(r, end)
 	}
-	return nil
-}
-
-// authority settles whom the request is for: :authority, or Host where that is missing; both must say the same
-// (RFC 9113, section 8.3.1).
-func (s *stream) authority(r *fieldReader) error {
-	a := r.authority
-	switch {
-	case r.seen&pseudoAuthority == 0:
-		a = r.host
-	case r.hasHost && !weir.EqualFold(a, r.host):
-		return errHost
-	}
-	if !syntax.IsAuthority(a) {
-		return errHost
-	}
-	s.x.Request.Authority = a
 	return nil
 }
 
@@ -123,11 +95,11 @@ func (s *stream) authority(r *fieldReader) error {
 // that HTTP/1.1 has for it.
 func (s *stream) upgradeRequest(r *fieldReader, end bool) error {
 	q := &s.x.Request
-	if !weir.EqualFold(r.protocol, "websocket") {
-		return errProtocol
+	if !weir.EqualFold(r.Protocol, "websocket") {
+		return section.ErrProtocol
 	}
-	if end || q.Expect || r.length >= 0 {
-		return errPseudo
+	if end || q.Expect || r.Length >= 0 {
+		return section.ErrPseudo
 	}
 	s.extended = true
 	q.Method, q.Upgrade, q.Body = "GET", "websocket", nil

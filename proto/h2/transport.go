@@ -11,6 +11,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/section"
 )
 
 // TransportConfig is how a transport behaves. Zero values mean the defaults.
@@ -177,8 +178,8 @@ var (
 // upSendable reports whether what r asks for can stand in a head. What a codec has read can; what a handler has made of
 // it may not.
 func upSendable(r *weir.Request) bool {
-	return r.Method != "" && all(r.Method, classMethod) && r.Method != "CONNECT" &&
-		r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && all(r.Path, classTarget) && all(r.Query, classTarget) && all(r.Authority, classTarget)
+	return section.IsToken(r.Method) && r.Method != "CONNECT" &&
+		r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && section.IsTarget(r.Path) && section.IsTarget(r.Query) && section.IsTarget(r.Authority)
 }
 
 // connect establishes a connection: x is nobody's exchange, only a copy.

@@ -7,6 +7,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/section"
 )
 
 // frames uses up the whole frames of the input.
@@ -175,7 +176,7 @@ func (c *upConn) onSection(stream uint32, end bool, block []byte) *connError {
 	if err != nil {
 		return err
 	}
-	if kind == sectionRequest { // nobody waits for it
+	if kind == section.Request { // nobody waits for it
 		return asConnError(c.fields.skip(block, lim))
 	}
 	bad := c.fields.read(block, kind, lim, &c.section)
@@ -191,28 +192,28 @@ func (c *upConn) onSection(stream uint32, end bool, block []byte) *connError {
 		s.reject(codeStreamClosed, weir.CauseUpstreamProtocol, errUpAfterEnd)
 	case bad != nil:
 		s.reject(codeProtocol, sectionCause(bad), bad)
-	case kind == sectionTrailer:
+	case kind == section.Trailer:
 		s.trail(&c.section, end)
-	case c.fields.status < 200:
-		s.inform(c.fields.status, &c.section, end)
+	case c.fields.Status < 200:
+		s.inform(c.fields.Status, &c.section, end)
 	default:
-		s.begin(c.fields.status, c.fields.length, &c.section, end)
+		s.begin(c.fields.Status, c.fields.Length, &c.section, end)
 	}
 	return nil
 }
 
-// expects returns what kind of section the stream has to get next, sectionRequest where nobody waits for any.
-func (c *upConn) expects(stream uint32) (section, *connError) {
+// expects returns what kind of section the stream has to get next, section.Request where nobody waits for any.
+func (c *upConn) expects(stream uint32) (section.Kind, *connError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.streams[stream]
 	switch {
 	case s == nil:
-		return sectionRequest, c.spend()
+		return section.Request, c.spend()
 	case s.headDone:
-		return sectionTrailer, nil
+		return section.Trailer, nil
 	}
-	return sectionResponse, nil
+	return section.Response, nil
 }
 
 func asConnError(err error) *connError {
@@ -224,7 +225,7 @@ func asConnError(err error) *connError {
 }
 
 func sectionCause(err error) weir.Cause {
-	if err == errLength {
+	if err == section.ErrLength {
 		return weir.CauseUpstreamFraming
 	}
 	return weir.CauseUpstreamHeader

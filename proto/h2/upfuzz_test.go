@@ -11,6 +11,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/section"
 )
 
 // A deafConn is a connection that takes everything and says nothing.
@@ -124,7 +125,7 @@ func checkFuzzed(t *testing.T, s *upStream) {
 	}
 	for _, h := range []*weir.Header{&s.head, &s.trailer} {
 		for _, f := range h.Fields() {
-			if !all(f.Name, className) || f.Name == "" || !all(f.Value, classValue) || ownField[f.ID] {
+			if !section.IsName(f.Name) || !section.IsValue(f.Value) || section.Own(f.ID) {
 				t.Fatalf("field %q: %q", f.Name, f.Value)
 			}
 		}

@@ -13,7 +13,7 @@ type flusher interface{ Flush() error }
 
 // answer makes the body of the answer, and finishes at once where there is none.
 func (r *round) answer() {
-	p, length := &r.x.Response, r.sec.length
+	p, length := &r.x.Response, r.sec.Length
 	r.left = length
 	r.x.AtEnd(r)
 	switch {
@@ -39,7 +39,7 @@ func (r *round) EndExchange(*weir.Exchange) {
 }
 
 // Len implements weir.Body.
-func (r *round) Len() int64 { return r.sec.length }
+func (r *round) Len() int64 { return r.sec.Length }
 
 // Close implements weir.Body.
 func (r *round) Close() error {
@@ -103,11 +103,11 @@ func (r *round) next(most int) ([]byte, error) {
 			err = io.EOF
 		}
 	}
-	if r.sec.length >= 0 {
+	if r.sec.Length >= 0 {
 		r.left -= int64(len(span))
 	}
 	switch {
-	case r.sec.length >= 0 && (r.left < 0 || err == io.EOF && r.left > 0):
+	case r.sec.Length >= 0 && (r.left < 0 || err == io.EOF && r.left > 0):
 		return nil, r.fail(errContent)
 	case err == io.EOF:
 		r.err = io.EOF

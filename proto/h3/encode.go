@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/section"
 )
 
 // The encoder writes entries of the static table and plain literals. So a head can be encoded by any goroutine, without
@@ -67,7 +68,7 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if ownField[f.ID] || !f.Wire && (f.Name == "" || !all(f.Name, classToken) || !validValue(f.Value)) {
+		if section.Own(f.ID) || !f.Wire && (!section.IsToken(f.Name) || !section.IsValue(f.Value)) {
 			continue
 		}
 		dst = appendField(dst, f)

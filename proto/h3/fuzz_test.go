@@ -10,6 +10,8 @@ import (
 	"github.com/quic-go/qpack"
 
 	"weir"
+	"weir/internal/syntax"
+	"weir/proto/internal/section"
 )
 
 // theirs encodes a section as quic-go does.
@@ -48,7 +50,7 @@ func TestEncode(t *testing.T) {
 		want = append(want, strings.ToLower(name), value)
 	}
 	for i := range staticTable {
-		if e := &staticTable[i]; e.name[0] != ':' && !ownField[weir.Identify(e.name)] {
+		if e := &staticTable[i]; e.name[0] != ':' && !section.Own(weir.Identify(e.name)) {
 			add(e.name, e.value)
 			add(strings.ToUpper(e.name), e.value+"x")
 		}
@@ -82,9 +84,9 @@ func TestDecodedText(t *testing.T) {
 	if string(d.text) != want || d.size != len(":path/xaccept*/*a-namea valueb")+4*32 {
 		t.Errorf("%q, %d", d.text, d.size)
 	}
-	var s section
+	var s section.Section
 	var h weir.Header
-	if err := s.read(kindRequest, &d, string(d.text), &h); err != nil || h.Len() != 3 {
+	if err := readSection(&s, section.Request, &d, string(d.text), &h); err != section.ErrMissing || h.Len() != 3 {
 		t.Fatal(err, h.Len())
 	}
 	for i, line := range []bool{true, true, false} {
@@ -152,10 +154,10 @@ func header(pairs ...string) *weir.Header {
 // holds makes sure that nothing of a section that is let through can break out of a line.
 func holds(t *testing.T, d *sectionDecoder) {
 	lim := Limits{}.orDefaults()
-	for _, k := range []kind{kindRequest, kindResponse, kindTrailer} {
-		var s section
+	for _, k := range []section.Kind{section.Request, section.Response, section.Trailer} {
+		var s section.Section
 		var r weir.Request
-		if s.read(k, d, string(d.text), &r.Header) != nil {
+		if readSection(&s, k, d, string(d.text), &r.Header) != nil {
 			continue
 		}
 		for _, f := range r.Header.Fields() {
@@ -164,11 +166,11 @@ func holds(t *testing.T, d *sectionDecoder) {
 				t.Fatalf("%+v", f)
 			}
 		}
-		if k != kindRequest {
+		if k != section.Request {
 			continue
 		}
-		if bad := s.request(&lim, &r); bad == nil {
-			if !sendable(&r) || r.Method == "" || strings.ContainsAny(r.Method+r.Path+r.Query+r.Authority, " \r\n\x00") || !validHost(r.Authority) {
+		if bad := parseRequest(&s, &lim, &r); bad == nil {
+			if !sendable(&r) || r.Method == "" || strings.ContainsAny(r.Method+r.Path+r.Query+r.Authority, " \r\n\x00") || !syntax.IsAuthority(r.Authority) {
 				t.Fatalf("%+v", r)
 			}
 		}

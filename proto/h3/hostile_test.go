@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"weir"
+	"weir/proto/internal/section"
 )
 
 // A raw is a client that speaks QUIC and makes its HTTP/3 up as it goes.
@@ -136,15 +137,15 @@ func (r *raw) head(in *input) (int, weir.Header) {
 		r.t.Fatal(err)
 	}
 	var d sectionDecoder
-	var s section
+	var s section.Section
 	var h weir.Header
 	if err := d.decode(p, 1<<16, 100); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := s.read(kindResponse, &d, string(d.text), &h); err != nil {
+	if err := readSection(&s, section.Response, &d, string(d.text), &h); err != nil {
 		r.t.Fatal(err)
 	}
-	return s.status, h
+	return s.Status, h
 }
 
 // fields makes a HEADERS frame of names and values.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/section"
 )
 
 // A source is what a message is read from: a QUIC stream.
@@ -260,8 +261,8 @@ func (in *input) readTrailer(lim *Limits, h *weir.Header) error {
 	if err := d.decode(p, lim.Trailer, lim.Fields); err != nil {
 		return asMessage(err)
 	}
-	var s section
-	if err := s.read(kindTrailer, d, string(d.text), h); err != nil {
+	var s section.Section
+	if err := readSection(&s, section.Trailer, d, string(d.text), h); err != nil {
 		return asMessage(err)
 	}
 	if _, _, err := in.next(); err != io.EOF {

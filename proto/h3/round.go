@@ -13,6 +13,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/section"
 )
 
 // A round is one exchange with a server, on a stream of its own, and the body of its answer. It is pooled: it lives until
@@ -22,7 +23,7 @@ type round struct {
 	str *quic.Stream
 	x   *weir.Exchange
 	in  input
-	sec section
+	sec section.Section
 	up  *upload // the request body on its way; nil: there is none
 
 	firstByte, stall time.Duration // what the server is given
@@ -161,7 +162,7 @@ func appendRequestFields(out []byte, q *weir.Request) []byte {
 	fields := q.Header.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if ownField[f.ID] || !f.Wire && (f.Name == "" || !all(f.Name, classToken) || !validValue(f.Value)) ||
+		if section.Own(f.ID) || !f.Wire && (!section.IsToken(f.Name) || !section.IsValue(f.Value)) ||
 			q.Upgrade != "" && weir.EqualFold(f.Name, fieldKey) {
 			continue
 		}
@@ -213,7 +214,7 @@ func (r *round) receive() *weir.Fault {
 			return f
 		}
 		p := &r.x.Response
-		if p.Status = r.sec.status; p.Status >= 200 {
+		if p.Status = r.sec.Status; p.Status >= 200 {
 			r.x.Timing.FirstByte = clock.Now()
 			r.in.phase = phaseContent
 			if r.x.Request.Upgrade != "" && p.Status < 300 {
@@ -266,10 +267,7 @@ func (r *round) readHead() *weir.Fault {
 	}
 	h := &r.x.Response.Header
 	h.Reset()
-	if err := r.sec.read(kindResponse, d, r.x.Copy(d.text), h); err != nil || r.sec.status == 0 {
-		if err == nil {
-			err = errMissing
-		}
+	if err := readSection(&r.sec, section.Response, d, r.x.Copy(d.text), h); err != nil {
 		return r.malformed(err)
 	}
 	return nil
@@ -291,7 +289,7 @@ func (r *round) silent() *weir.Fault {
 func (r *round) malformed(err error) *weir.Fault {
 	r.reset(codeMessage)
 	cause := weir.CauseUpstreamHeader
-	if err == errLength {
+	if err == section.ErrLength {
 		cause = weir.CauseUpstreamFraming
 	}
 	return r.u.t.fault(cause, weir.RetryNever, "read from", err)

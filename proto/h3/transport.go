@@ -16,6 +16,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/section"
 )
 
 // TransportConfig is how a transport behaves. Zero values mean the defaults.
@@ -160,12 +161,12 @@ func mayRepeat(x *weir.Exchange, f *weir.Fault, kept bool) bool {
 
 // sendable reports whether what r asks for can stand in a head.
 func sendable(r *weir.Request) bool {
-	return r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && r.Method != "" && all(r.Method, classToken) &&
-		all(r.Path, classTarget) && all(r.Query, classTarget) && visible(r.Authority)
+	return r.Path != "" && (r.Path[0] == '/' || r.Path == "*") && section.IsToken(r.Method) &&
+		section.IsTarget(r.Path) && section.IsTarget(r.Query) && visible(r.Authority)
 }
 
 func visible(s string) bool {
-	return s != "" && strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '\t') < 0 && all(s, classValue)
+	return s != "" && strings.IndexByte(s, ' ') < 0 && strings.IndexByte(s, '\t') < 0 && section.IsValue(s)
 }
 
 // A dialing is a connection that is being made, by a goroutine of its own: whoever asked for it first may leave.

@@ -12,6 +12,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/section"
 )
 
 // A work is what it takes to serve one request on its stream: the exchange, the input, the state of the request's body
@@ -23,7 +24,7 @@ type work struct {
 	x    weir.Exchange
 
 	in     input
-	sec    section
+	sec    section.Section
 	body   requestBody
 	writer answerWriter
 	out    []byte // the answer's head, and small pieces of its body behind it
@@ -173,18 +174,16 @@ func (w *work) readSection(length uint64) error {
 	}
 	r := &w.x.Request
 	r.Protocol, r.Scheme = "HTTP/3", w.x.Conn.Scheme()
-	if err := w.sec.read(kindRequest, d, w.x.Copy(d.text), &r.Header); err != nil {
+	if err := readSection(&w.sec, section.Request, d, w.x.Copy(d.text), &r.Header); err != nil {
 		w.bad = malformed(sectionCause(err), err)
-		w.sec.describe(r)
+		w.sec.Describe(r)
 		r.Header.Reset()
 		return nil
 	}
 	if r.Header.Len() > lim.Fields {
 		return errTooMany
 	}
-	if w.bad = w.sec.request(lim, r); w.bad != nil && w.bad.malformed {
-		w.sec.describe(r)
-	}
+	w.bad = parseRequest(&w.sec, lim, r)
 	if urgency, incremental, ok := priority(r.Header.Get("Priority")); ok {
 		w.str.SetPriority(urgency, incremental)
 	}
@@ -207,14 +206,14 @@ func (w *work) ahead() error {
 	if r.Upgrade != "" {
 		return nil
 	}
-	waits := !in.ended && (w.sec.length == 0 || w.sec.length < 0 && bodiless(r.Method))
+	waits := !in.ended && (w.sec.Length == 0 || w.sec.Length < 0 && bodiless(r.Method))
 	if waits {
 		w.str.SetReadDeadline(time.Now().Add(aheadWait))
 	}
 	for in.left == 0 && in.trailer < 0 && (waits || in.ended || in.buffered() > 0) {
 		switch err := in.step(); {
 		case err == nil:
-		case err == io.EOF && w.sec.length > 0:
+		case err == io.EOF && w.sec.Length > 0:
 			w.bad = malformed(weir.CauseRequestFraming, errContent)
 			return nil
 		case err == io.EOF:
@@ -225,7 +224,7 @@ func (w *work) ahead() error {
 			return err
 		}
 	}
-	if w.sec.length == 0 && in.left > 0 {
+	if w.sec.Length == 0 && in.left > 0 {
 		w.bad = malformed(weir.CauseRequestFraming, errContent)
 		return nil
 	}
@@ -234,9 +233,9 @@ func (w *work) ahead() error {
 }
 
 func (w *work) expectBody() {
-	if w.sec.length != 0 || w.in.trailer >= 0 {
-		w.body.begin(w.sec.length)
-		w.x.Request.Expect = w.sec.expect != ""
+	if w.sec.Length != 0 || w.in.trailer >= 0 {
+		w.body.begin(w.sec.Length)
+		w.x.Request.Expect = w.sec.Expect != ""
 		w.x.Request.Body = &w.body
 	}
 }
