@@ -62,7 +62,8 @@ func TestCloseWaitsForAccept(t *testing.T) {
 	go func() { closed <- ln.Close() }()
 	select {
 	case <-closed:
-		t.Error("closed while a connection is being accepted")
+		close(release)
+		t.Fatal("closed while a connection is being accepted")
 	case <-time.After(20 * time.Millisecond):
 	}
 	close(release)

@@ -45,6 +45,12 @@ func (c *conn) reclaim(fresh bool) bool {
 	return (fresh || !c.fresh.Load()) && !c.detached && c.Reclaim()
 }
 
+// breakOff ends whatever goes on; it may be called from anywhere.
+func (c *conn) breakOff() {
+	c.Conn.Cancel()
+	c.Cancel()
+}
+
 // touch notes that the client has sent something at all.
 func (c *conn) touch() {
 	if c.fresh.Load() {
@@ -97,7 +103,8 @@ func (w *work) serve() bool {
 // preface is the part of HTTP/2's connection preface (RFC 9113, section 3.4) that looks like a head.
 const preface = "PRI * HTTP/2.0\r\n\r\n"
 
-// handOn gives a connection that speaks HTTP/2 to who can; false: nobody here does.
+// handOn gives a connection that speaks HTTP/2 to who can; false: nobody here does. It is counted here until it is there,
+// so that who closes both does not miss it.
 func (w *work) handOn() bool {
 	c, take := w.conn, w.conn.srv.config.Load().PriorKnowledge
 	if take == nil || w.fault != nil {
@@ -106,9 +113,10 @@ func (w *work) handOn() bool {
 	already := append([]byte(w.head), w.in[w.r:w.w]...)
 	done := c.done
 	c.done = nil
+	c.detach()
 	c.OnHangup(nil)
-	c.srv.forget(c)
 	take(c.Conn, c.facts, done, already)
+	c.srv.forget(c)
 	return true
 }
 

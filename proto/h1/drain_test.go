@@ -4,8 +4,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"weir"
+	"weir/internal/clock"
+	"weir/internal/poll"
 )
 
 // Drain closes idle connections at once, and the others behind the answer under way.
@@ -136,5 +139,60 @@ func TestManyConnectionsComeAndGo(t *testing.T) {
 			c.Close()
 		}
 		eventually(t, "all are closed", func() bool { return w.srv.Open() == 0 })
+	})
+}
+
+// A request that has begun when a drain does is served.
+func TestDrainLetsHalfARequestEnd(t *testing.T) {
+	w := newWorld(t, "poller") // a net.Conn can't tell what its reader has not noticed
+	w.serve(ServerConfig{Handler: echo})
+	for range 20 {
+		c := w.dial()
+		c.send(get())
+		c.expect(200, "GET / ")
+		w.ended(200, 0)
+		c.send("GET / HTTP/1.1\r\n")
+		w.srv.Drain()
+		c.send("Host: a\r\n\r\n")
+		if r := c.expect(200, "GET / "); !r.Close {
+			t.Fatal("no Connection: close")
+		}
+		c.ended()
+		w.srv.draining.Store(false)
+	}
+}
+
+// Connections that are handed over late are broken off by Close, too.
+func TestCloseBreaksOffWhatComesLate(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: echo})
+		w.srv.Close()
+		c := w.dial()
+		c.send("GET")
+		c.ended()
+		eventually(t, "it is closed", func() bool { return w.srv.Open() == 0 })
+	})
+}
+
+// A connection is the server's to close until another one has it.
+func TestCloseReachesWhatIsHandedOn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		taken := make(chan error, 1)
+		w.serve(ServerConfig{PriorKnowledge: func(pc poll.Conn, _ weir.Conn, done func(), _ []byte) {
+			w.srv.Drain()
+			w.srv.Close()
+			pc.SetReadDeadline(clock.Now() + int64(time.Second))
+			_, err := pc.Read(make([]byte, 1))
+			taken <- err
+			pc.Close()
+			if done != nil {
+				done()
+			}
+		}})
+		w.dial().send(preface + "SM\r\n\r\n")
+		if err := <-taken; err != poll.ErrCanceled {
+			t.Errorf("the connection that is being handed on: %v, want that it is canceled", err)
+		}
+		eventually(t, "it is forgotten", func() bool { return w.srv.Open() == 0 })
 	})
 }

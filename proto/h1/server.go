@@ -50,6 +50,7 @@ func (t Timeouts) orDefaults() Timeouts {
 type Server struct {
 	config   atomic.Pointer[ServerConfig]
 	draining atomic.Bool
+	closed   atomic.Bool
 	open     atomic.Int64
 
 	mu    sync.Mutex // protects conns and the links in them
@@ -87,6 +88,9 @@ func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
 	if s.draining.Load() { // it may have come after the last look at those that wait
 		c.SetReadDeadline(clock.Now() + int64(freshPatience))
 	}
+	if s.closed.Load() { // so may this
+		c.breakOff()
+	}
 	if !c.Idle(c) {
 		c.Start(c)
 	}
@@ -97,7 +101,8 @@ func (s *Server) Open() int { return int(s.open.Load()) }
 
 // Drain closes the connections that are idle and has the others close after the answer under way.
 // Upgraded connections go on. Connections that come after it are served one exchange each. One on which
-// nothing has come yet may have a request on its way, and gets a moment for it.
+// nothing has come yet may have a request on its way, and gets a moment for it; one on which a part of a request has
+// come gets the time for the rest of its head.
 func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.closeIdle(false)
@@ -111,19 +116,22 @@ const freshPatience = time.Second
 // fresh is set.
 func (s *Server) closeIdle(fresh bool) {
 	s.each(func(c *conn) {
-		if c.reclaim(fresh) {
+		switch {
+		case !c.reclaim(fresh):
+		case len(c.partial) == 0 && c.Silent():
 			c.close()
+		default:
+			c.SetReadDeadline(clock.Now() + int64(s.config.Load().Timeouts.Header))
+			c.Start(c)
 		}
 	})
 }
 
-// Close breaks off all connections.
+// Close breaks off all connections, and those that come after it.
 func (s *Server) Close() {
 	s.draining.Store(true)
-	s.each(func(c *conn) {
-		c.Conn.Cancel()
-		c.Cancel()
-	})
+	s.closed.Store(true)
+	s.each((*conn).breakOff)
 }
 
 func (s *Server) each(f func(*conn)) {

@@ -134,10 +134,13 @@ func (w *work) sleep(first bool) error {
 		c.headBegan = w.headBegan
 		c.SetReadDeadline(w.headBegan + int64(t.Header))
 	} else {
-		if c.srv.draining.Load() && !c.fresh.Load() {
+		draining := c.srv.draining.Load() && !c.fresh.Load()
+		if draining && c.Silent() {
 			return io.EOF
 		}
-		if !first { // else only empty lines have come since it slept, and do not count
+		if draining && !first {
+			c.SetReadDeadline(clock.Now() + int64(t.Header)) // for the rest of what has come of a request
+		} else if !first { // else only empty lines have come since it slept, and do not count
 			c.SetReadDeadline(max(w.x.Timing.End, c.Woken()) + int64(t.Idle))
 		}
 	}

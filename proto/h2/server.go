@@ -46,6 +46,7 @@ func (t Timeouts) orDefaults() Timeouts {
 type Server struct {
 	config   atomic.Pointer[ServerConfig]
 	draining atomic.Bool
+	closed   atomic.Bool
 	open     atomic.Int64
 
 	mu    sync.Mutex // protects conns and the links in them
@@ -99,6 +100,9 @@ func (s *Server) adopt(pc poll.Conn, facts weir.Conn, done func()) *conn {
 	if s.draining.Load() {
 		c.drain()
 	}
+	if s.closed.Load() { // it may have come after the last look
+		c.Conn.Cancel()
+	}
 	return c
 }
 
@@ -113,9 +117,10 @@ func (s *Server) Drain() {
 	s.each((*conn).drain)
 }
 
-// Close breaks off all connections.
+// Close breaks off all connections, and those that come after it.
 func (s *Server) Close() {
 	s.draining.Store(true)
+	s.closed.Store(true)
 	s.each(func(c *conn) { c.Conn.Cancel() })
 }
 
