@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 
 	"weir"
 )
@@ -69,6 +70,8 @@ type spooled struct {
 	file   *os.File // what did not fit; nil: nothing
 	read   int64
 }
+
+var copyBuffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // fill takes in all of body.
 func (s *spooled) fill(body weir.Body) error {

@@ -1,7 +1,6 @@
 package fcgi
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -9,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // TransportConfig is how a transport behaves. Zero values mean the defaults.
@@ -159,28 +158,17 @@ func (t *Transport) RoundTrip(x *weir.Exchange) error {
 		if f == nil {
 			return nil
 		}
-		if !kept || !mayRepeat(x, f) {
+		if !kept || !ask.MayRepeat(x, f) {
 			return f
 		}
 		u = nil
 	}
 }
 
-// mayRepeat reports whether x may be sent once more after f.
-func mayRepeat(x *weir.Exchange, f *weir.Fault) bool {
-	if f.Cause != weir.CauseUpstreamClosed && f.Cause != weir.CauseUpstreamReset && f.Cause != weir.CauseUpstreamWrite {
-		return false
-	}
-	if x.Request.Touched {
-		return false
-	}
-	return f.Retry == weir.RetryAlways || f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
-}
-
 func (t *Transport) dial(x *weir.Exchange) (*conn, *weir.Fault) {
 	c, err := t.cfg.Dial(x, t.ep.Address, clock.Now()+int64(t.connectTime(x.Route)))
 	if err != nil {
-		return nil, t.dialFault(err)
+		return nil, ask.DialFault(t.ep, err)
 	}
 	return &conn{Conn: c, t: t, errors: errorLines{to: t.cfg.Stderr}}, nil
 }
@@ -192,26 +180,8 @@ func dialWith(g *poll.Group) func(*weir.Exchange, string, int64) (poll.Conn, err
 	}
 }
 
-func (t *Transport) dialFault(err error) *weir.Fault {
-	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
-	var known *weir.Fault
-	switch {
-	case errors.As(err, &known):
-		f.Cause, f.Err = known.Cause, known.Err
-	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
-		f.Cause = weir.CauseUpstreamConnectTimeout
-	case err == poll.ErrCanceled:
-		f.Side, f.Cause, f.Retry = weir.SideClient, weir.CauseClientGone, weir.RetryNever
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EAGAIN): // EAGAIN: the queue of a unix socket is full
-		f.Cause = weir.CauseUpstreamConnect
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		f.Side, f.Cause, f.Retry = weir.SideWeir, weir.CauseOverload, weir.RetryNever
-	}
-	return f
-}
-
 func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
-	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+	return ask.Fault(t.ep, c, r, op, err)
 }
 
 // readFault makes a fault of an error that ended the wait for an answer's head. begun: something had come.
@@ -237,19 +207,9 @@ func isMalformed(err error) bool { return err == errRecord || err == errRequest 
 
 // patience returns how long the server may take: as the route says, or else the transport.
 func (t *Transport) patience(r *weir.Route) (firstByte, stall time.Duration) {
-	firstByte, stall = t.cfg.FirstByte, t.cfg.Stall
-	if r != nil && r.FirstByte > 0 {
-		firstByte = r.FirstByte
-	}
-	if r != nil && r.Stall > 0 {
-		stall = r.Stall
-	}
-	return firstByte, stall
+	return ask.Patience(r, t.cfg.FirstByte, t.cfg.Stall)
 }
 
 func (t *Transport) connectTime(r *weir.Route) time.Duration {
-	if r != nil && r.Connect > 0 {
-		return r.Connect
-	}
-	return t.cfg.Connect
+	return ask.ConnectTime(r, t.cfg.Connect)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/ask"
 )
 
 const expecting = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
@@ -102,7 +103,7 @@ func TestContinueIgnored(t *testing.T) {
 		if s := c.line() + c.line(); s != "HTTP/1.1 100 Continue" {
 			t.Fatal(s)
 		}
-		if d := time.Since(began); d < continueWait {
+		if d := time.Since(began); d < ask.ContinueWait {
 			t.Errorf("it took %v", d)
 		}
 		c.send("body")

@@ -8,6 +8,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/floor"
 )
 
 // A requestBody is the body of the request that a client sends. It belongs to the work, and is read by
@@ -17,7 +18,7 @@ type requestBody struct {
 	length  int64 // -1: chunked
 	left    int64
 	dec     chunkDecoder
-	floor   floor
+	floor   floor.Floor
 	resting int64 // since when nobody has asked for more
 	err     error
 	expects bool        // the client waits for 100 (Continue)
@@ -44,7 +45,7 @@ func (b *requestBody) begin(w *work) {
 	b.went = !b.expects
 	b.closed.Store(false)
 	b.resting = 0
-	b.floor.begin(w.cfg.Timeouts.BodyFloor)
+	b.floor.Begin(w.cfg.Timeouts.BodyFloor)
 	b.over.Store(false)
 }
 
@@ -173,9 +174,9 @@ var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 func (b *requestBody) refill() error {
 	w := b.w
 	if b.resting != 0 {
-		b.floor.pause(clock.Now() - b.resting)
+		b.floor.Pause(clock.Now() - b.resting)
 	}
-	w.conn.SetReadDeadline(b.floor.deadline())
+	w.conn.SetReadDeadline(b.floor.Deadline())
 	if b.closed.Load() {
 		return poll.ErrClosed
 	}
@@ -184,7 +185,7 @@ func (b *requestBody) refill() error {
 		return err
 	}
 	w.w += n
-	b.floor.progress(n)
+	b.floor.Progress(n)
 	b.resting = clock.Now()
 	return nil
 }
@@ -231,7 +232,7 @@ func (b *requestBody) splice(dst io.Writer) (int64, error) {
 	if !ok || b.err != nil || b.length < 0 || b.left < spliceMin || w.buffered() > 0 || !b.went {
 		return 0, nil
 	}
-	n, err := sp.spliceFrom(w.conn.Conn, b.left-1, b.floor.pace())
+	n, err := sp.spliceFrom(w.conn.Conn, b.left-1, paceOf(b.floor.Rate()))
 	b.left -= n
 	w.x.BytesIn += n
 	switch e, isWrite := err.(*poll.SinkError); {

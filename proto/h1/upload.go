@@ -2,7 +2,6 @@ package h1
 
 import (
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // An upload carries a request body to the server on a goroutine of its own, while the exchange's
@@ -19,20 +19,15 @@ type upload struct {
 	x       *weir.Exchange
 	body    weir.Body
 	chunked bool
-	out     []byte        // framing that waits to be sent with the next bytes
-	start   chan struct{} // closed when the server wants the body, or it is not worth waiting any longer
+	out     []byte // framing that waits to be sent with the next bytes
 	started sync.Once
 	done    chan struct{}              // closed when the upload has ended
 	sent    bool                       // all of the body has gone; valid after done
 	fault   atomic.Pointer[weir.Fault] // what went wrong on the client's side
 }
 
-// continueWait is how long a server that was sent Expect is waited for before the body goes out anyway
-// (RFC 9110, section 10.1.1).
-const continueWait = time.Second
-
 func (u *upConn) startUpload(x *weir.Exchange) {
-	up := &upload{u: u, x: x, body: x.Request.Body, start: make(chan struct{}), done: make(chan struct{})}
+	up := &upload{u: u, x: x, body: x.Request.Body, done: make(chan struct{})}
 	up.chunked = up.body.Len() < 0
 	u.upload = up
 	u.SetReadDeadline(0) // the time to the first byte begins when the body has gone
@@ -40,20 +35,20 @@ func (u *upConn) startUpload(x *weir.Exchange) {
 		up.proceed()
 		return
 	}
-	time.AfterFunc(continueWait, up.proceed)
+	time.AfterFunc(ask.ContinueWait, up.proceed)
 }
 
 // proceed lets the body go.
 func (up *upload) proceed() {
-	up.started.Do(func() { up.x.Request.Touched = true; close(up.start); go up.run() })
+	up.started.Do(func() { up.x.Request.Touched = true; go up.run() })
 }
 
 // never keeps a body that has not gone yet from going.
-func (up *upload) never() { up.started.Do(func() { close(up.start); close(up.done) }) }
+func (up *upload) never() { up.started.Do(func() { close(up.done) }) }
 
 func (up *upload) run() {
 	defer close(up.done)
-	err := up.copy()
+	err := ask.Copy(up, up.body)
 	if err == nil {
 		err = up.finish()
 	}
@@ -71,38 +66,15 @@ func (up *upload) run() {
 	}
 }
 
-func (up *upload) copy() error {
-	if wt, ok := up.body.(io.WriterTo); ok {
-		_, err := wt.WriteTo(up)
-		return err
-	}
-	buf := copyBuffers.Get().(*[32 << 10]byte)
-	defer copyBuffers.Put(buf)
-	for {
-		n, err := up.body.Read(buf[:])
-		if n > 0 {
-			if _, werr := up.Write(buf[:n]); werr != nil {
-				return werr
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // Write sends p to the server.
 func (up *upload) Write(p []byte) (int, error) {
 	up.u.SetWriteDeadline(clock.Now() + int64(up.u.stall))
 	if !up.chunked {
 		n, err := up.u.Write(p)
-		return n, sink(err)
+		return n, ask.Sink(err)
 	}
 	up.out = appendChunkSize(up.out[:0], len(p))
-	return len(p), sink(up.u.WriteBuffers(up.out, p, crlf))
+	return len(p), ask.Sink(up.u.WriteBuffers(up.out, p, crlf))
 }
 
 func (up *upload) finish() error {
@@ -115,7 +87,7 @@ func (up *upload) finish() error {
 	}
 	up.out = append(up.out, "\r\n"...)
 	_, err := up.u.Write(up.out)
-	return sink(err)
+	return ask.Sink(err)
 }
 
 func (up *upload) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, error) {
@@ -123,13 +95,6 @@ func (up *upload) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, err
 		return 0, poll.ErrNoSplice
 	}
 	return up.u.Splice(src, n, from, poll.Pace{Window: up.u.stall})
-}
-
-func sink(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &poll.SinkError{Err: err}
 }
 
 // joinUpload waits for the upload's end and reports whether the whole body has gone. stop: break it off.
@@ -144,49 +109,25 @@ func (u *upConn) joinUpload(stop bool) bool {
 	if !stop {
 		wait = up.grace()
 	}
-	for !up.endsWithin(wait) {
+	for !ask.EndsWithin(up.done, wait) {
 		u.Conn.Cancel()
 		up.body.Close()
-		wait = wakeEvery // whoever was just about to wait has set a deadline of his own
+		wait = ask.WakeEvery
 	}
 	return up.sent
 }
 
-// How long an upload is waited for when the answer has come whole: where its last bytes are on their way to
-// the server, and where all that is known is that its end may not have been seen yet.
-const (
-	lastBytesGrace = time.Second
-	unknownGrace   = 5 * time.Millisecond
-	wakeEvery      = 10 * time.Millisecond
-)
+// lastBytesGrace is how long an upload is waited for when the answer has come whole and its last bytes are on their way to
+// the server.
+const lastBytesGrace = time.Second
 
 func (up *upload) grace() time.Duration {
 	b, ours := up.body.(*requestBody)
 	switch {
 	case !ours:
-		return unknownGrace
+		return ask.UnknownGrace
 	case b.over.Load():
 		return lastBytesGrace
 	}
 	return 0
-}
-
-// endsWithin reports whether the upload ends within d.
-func (up *upload) endsWithin(d time.Duration) bool {
-	select {
-	case <-up.done:
-		return true
-	default:
-	}
-	if d <= 0 {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-up.done:
-		return true
-	case <-timer.C:
-		return false
-	}
 }

@@ -1,9 +1,13 @@
 package h2
 
-import "time"
+import (
+	"time"
+
+	shared "weir/proto/internal/floor"
+)
 
 // floorWindow is how long a body may move more slowly than the floor before it is given up.
-const floorWindow = 10 * time.Second
+const floorWindow = shared.Window
 
 // A floor judges a body by its progress: within a window of waiting for the client, at least rate x window bytes must have
 // moved. Time spent on anything else does not count.

@@ -6,6 +6,7 @@ import (
 
 	"weir"
 	"weir/proto/internal/section"
+	"weir/proto/internal/websocket"
 )
 
 // request makes the request of what the field reader has read into s.x.Request.Header; err is what it returned. What is
@@ -103,6 +104,6 @@ func (s *stream) upgradeRequest(r *fieldReader, end bool) error {
 	}
 	s.extended = true
 	q.Method, q.Upgrade, q.Body = "GET", "websocket", nil
-	q.Header.Set("Sec-WebSocket-Key", newWebSocketKey())
+	q.Header.Set(websocket.KeyField, websocket.NewKey())
 	return nil
 }

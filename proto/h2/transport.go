@@ -2,15 +2,14 @@ package h2
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"sync"
-	"syscall"
 	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 	"weir/proto/internal/section"
 )
 
@@ -197,7 +196,7 @@ func (t *Transport) connect(x *weir.Exchange) (*upConn, *weir.Fault) {
 		if errors.As(err, &f) {
 			return nil, f
 		}
-		return nil, t.dialFault(err)
+		return nil, ask.DialFault(t.ep, err)
 	}
 	c := newUpConn(t, conn)
 	if f := c.greet(by); f != nil {
@@ -206,21 +205,8 @@ func (t *Transport) connect(x *weir.Exchange) (*upConn, *weir.Fault) {
 	return c, nil
 }
 
-func (t *Transport) dialFault(err error) *weir.Fault {
-	f := t.fault(weir.CauseUpstreamUnreachable, weir.RetryAlways, "dial", err)
-	switch {
-	case err == poll.ErrTimeout, errors.Is(err, syscall.ETIMEDOUT):
-		f.Cause = weir.CauseUpstreamConnectTimeout
-	case errors.Is(err, syscall.ECONNREFUSED):
-		f.Cause = weir.CauseUpstreamConnect
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		f.Side, f.Cause, f.Retry = weir.SideWeir, weir.CauseOverload, weir.RetryNever
-	}
-	return f
-}
-
 func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
-	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+	return ask.Fault(t.ep, c, r, op, err)
 }
 
 // goneFault is the fault of an exchange whose client has gone.
@@ -251,19 +237,9 @@ func upCause(err error, writing bool) weir.Cause {
 
 // patience returns how long the server may take: as the route says, or else the transport.
 func (t *Transport) patience(r *weir.Route) (firstByte, stall time.Duration) {
-	firstByte, stall = t.cfg.FirstByte, t.cfg.Stall
-	if r != nil && r.FirstByte > 0 {
-		firstByte = r.FirstByte
-	}
-	if r != nil && r.Stall > 0 {
-		stall = r.Stall
-	}
-	return firstByte, stall
+	return ask.Patience(r, t.cfg.FirstByte, t.cfg.Stall)
 }
 
 func (t *Transport) connectTime(r *weir.Route) time.Duration {
-	if r != nil && r.Connect > 0 {
-		return r.Connect
-	}
-	return t.cfg.Connect
+	return ask.ConnectTime(r, t.cfg.Connect)
 }

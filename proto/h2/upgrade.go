@@ -6,6 +6,7 @@ import (
 
 	"weir"
 	"weir/internal/poll"
+	"weir/proto/internal/websocket"
 )
 
 var (
@@ -26,8 +27,8 @@ func (s *stream) upgradeFault(x *weir.Exchange) error {
 	case !s.extended:
 		return errUnasked
 	}
-	key, accept := x.Request.Header.Get("Sec-WebSocket-Key"), r.Header.Get("Sec-WebSocket-Accept")
-	if accept != webSocketAccept(key) {
+	key, accept := x.Request.Header.Get(websocket.KeyField), r.Header.Get(websocket.AcceptField)
+	if accept != websocket.Accept(key) {
 		return errAccept
 	}
 	return nil
@@ -40,7 +41,7 @@ type taker interface{ Take() (poll.Conn, []byte) }
 // exchange ends when that does.
 func (s *stream) upgrade(x *weir.Exchange) error {
 	r, c := &x.Response, s.c
-	r.Header.Del("Sec-WebSocket-Accept")
+	r.Header.Del(websocket.AcceptField)
 	t := &tunnel{s: s, other: r.Upgrade}
 	if g, ok := r.Upgrade.(taker); ok {
 		t.conn, t.rest = g.Take()

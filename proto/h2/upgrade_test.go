@@ -14,6 +14,7 @@ import (
 
 	"weir"
 	"weir/proto/h1"
+	"weir/proto/internal/websocket"
 )
 
 // webSocket is a server that takes an HTTP/1.1 upgrade and follows a script then.
@@ -84,7 +85,7 @@ func connect(stream uint32, path string, more ...string) []byte {
 
 func TestWebSocket(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.proxy(webSocket(t, webSocketAccept, echoing), ServerConfig{})
+		w.proxy(webSocket(t, websocket.Accept, echoing), ServerConfig{})
 		p := w.peer()
 		if g := p.until(frameSettings); !bytes.Contains(g.p, []byte{0, 8, 0, 0, 0, 1}) {
 			t.Errorf("extended CONNECT is not announced: %x", g.p)
@@ -144,7 +145,7 @@ func TestWebSocketRefused(t *testing.T) {
 func TestWebSocketBroken(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ended := make(chan error, 10)
-		w.proxy(webSocket(t, webSocketAccept, func(c net.Conn, r *bufio.Reader) {
+		w.proxy(webSocket(t, websocket.Accept, func(c net.Conn, r *bufio.Reader) {
 			b, _ := r.ReadByte()
 			if b == 'r' {
 				c.(*net.TCPConn).SetLinger(0)
@@ -174,7 +175,7 @@ func TestWebSocketBroken(t *testing.T) {
 // A silent tunnel is given up after its time.
 func TestWebSocketSilent(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.proxy(webSocket(t, webSocketAccept, echoing), ServerConfig{Timeouts: Timeouts{Tunnel: 50 * time.Millisecond}})
+		w.proxy(webSocket(t, websocket.Accept, echoing), ServerConfig{Timeouts: Timeouts{Tunnel: 50 * time.Millisecond}})
 		p := w.peer()
 		p.send(connect(1, "/ws"))
 		p.head()

@@ -2,13 +2,13 @@ package h2
 
 import (
 	"errors"
-	"io"
 	"sync"
 	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // An upload carries a request body to the server on a goroutine of its own, while the exchange's goroutine waits for the
@@ -22,10 +22,6 @@ type upload struct {
 	done    chan struct{} // closed when the upload has ended
 }
 
-// continueWait is how long a server that was sent Expect is waited for before the body goes out anyway (RFC 9110, section
-// 10.1.1).
-const continueWait = time.Second
-
 func (s *upStream) startUpload(x *weir.Exchange, body weir.Body) {
 	up := &upload{s: s, x: x, body: body, done: make(chan struct{})}
 	s.upload = up
@@ -33,7 +29,7 @@ func (s *upStream) startUpload(x *weir.Exchange, body weir.Body) {
 		up.proceed()
 		return
 	}
-	time.AfterFunc(continueWait, up.proceed)
+	time.AfterFunc(ask.ContinueWait, up.proceed)
 }
 
 // proceed lets the body go.
@@ -60,7 +56,7 @@ func (up *upload) Run(*poll.Worker) {
 		s.await(s.deadline)
 	}
 	s.c.mu.Unlock()
-	err := up.copy()
+	err := ask.Copy(up, up.body)
 	if err == nil {
 		err = up.finish()
 	}
@@ -82,44 +78,13 @@ func (up *upload) answerDue() {
 	}
 }
 
-func (up *upload) copy() error {
-	if wt, ok := up.body.(io.WriterTo); ok {
-		_, err := wt.WriteTo(up)
-		return err
-	}
-	buf := upCopies.Get().(*[upPiece]byte)
-	defer upCopies.Put(buf)
-	for {
-		n, err := up.body.Read(buf[:])
-		if werr := up.pass(buf[:n], err == io.EOF); werr != nil {
-			return werr
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-var upCopies = sync.Pool{New: func() any { return new([upPiece]byte) }}
-
-func (up *upload) pass(p []byte, last bool) error {
-	if last {
-		return up.WriteLast(p)
-	}
-	_, err := up.Write(p)
-	return err
-}
-
 // Write sends p to the server.
 func (up *upload) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	if err := up.s.sender.send(p, false); err != nil {
-		return 0, &poll.SinkError{Err: err}
+		return 0, ask.Sink(err)
 	}
 	return len(p), nil
 }
@@ -132,7 +97,7 @@ func (up *upload) WriteLast(p []byte) error {
 	}
 	up.ended = true
 	if err := up.s.sender.send(p, true); err != nil {
-		return &poll.SinkError{Err: err}
+		return ask.Sink(err)
 	}
 	return nil
 }
@@ -147,7 +112,7 @@ func (up *upload) finish() error {
 		return up.WriteLast(nil)
 	}
 	if err := up.s.sendTrailer(appendFields(nil, t)); err != nil {
-		return &poll.SinkError{Err: err}
+		return ask.Sink(err)
 	}
 	return nil
 }
@@ -167,13 +132,6 @@ func (s *upStream) sendTrailer(block []byte) error {
 	return nil
 }
 
-// How long an upload is waited for when the answer has come whole, since its end may not have been seen yet; and how long
-// before one that does not stop is told so again.
-const (
-	uploadGrace = 5 * time.Millisecond
-	uploadAgain = 10 * time.Millisecond
-)
-
 // join waits for the upload's end. One that has not ended soon is broken off, at once where the answer has not come whole.
 func (up *upload) join() {
 	up.never()
@@ -181,35 +139,15 @@ func (up *upload) join() {
 	wait := time.Duration(0)
 	s.c.mu.Lock()
 	if s.remoteDone && !s.closed {
-		wait = uploadGrace
+		wait = ask.UnknownGrace
 	}
 	s.c.mu.Unlock()
-	for !up.endsWithin(wait) {
+	for !ask.EndsWithin(up.done, wait) {
 		s.c.mu.Lock()
 		s.closed = true
 		s.c.mu.Unlock()
 		s.sender.nudge()
 		up.body.Close()
-		wait = uploadAgain
-	}
-}
-
-// endsWithin reports whether the upload ends within d.
-func (up *upload) endsWithin(d time.Duration) bool {
-	select {
-	case <-up.done:
-		return true
-	default:
-	}
-	if d <= 0 {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-up.done:
-		return true
-	case <-timer.C:
-		return false
+		wait = ask.WakeEvery
 	}
 }

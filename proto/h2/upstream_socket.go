@@ -2,6 +2,7 @@ package h2
 
 import (
 	"weir"
+	"weir/proto/internal/websocket"
 )
 
 // upgrade makes an upgrade of the answer to an extended CONNECT (RFC 8441): the head that HTTP/1.1 would have, and the
@@ -11,7 +12,7 @@ func (s *upStream) upgrade(x *weir.Exchange) {
 	r := &x.Response
 	r.Status, r.Body = 101, nil
 	if key := x.Request.Header.Get("Sec-WebSocket-Key"); key != "" {
-		r.Header.Set("Sec-WebSocket-Accept", webSocketAccept(key))
+		r.Header.Set(websocket.AcceptField, websocket.Accept(key))
 	}
 	r.Upgrade = &upSocket{s}
 }

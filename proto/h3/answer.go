@@ -6,6 +6,8 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // A flusher sends what it holds back.
@@ -130,7 +132,7 @@ func (r *round) content(most int) ([]byte, error) {
 			return span, err
 		}
 		if err := r.head.Flush(); err != nil {
-			return nil, sink(err)
+			return nil, ask.Sink(err)
 		}
 	}
 	r.str.SetReadDeadline(at(clock.Now() + int64(r.stall)))
@@ -141,8 +143,8 @@ func (r *round) content(most int) ([]byte, error) {
 func (r *round) fail(err error) error {
 	t := r.u.t
 	switch e := err.(type) {
-	case *sinkError:
-		r.err = e.err
+	case *poll.SinkError:
+		r.err = e.Err
 	case *connError:
 		r.u.lose()
 		r.u.peer.fail(e)

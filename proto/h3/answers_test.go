@@ -65,7 +65,7 @@ func TestBadAnswers(t *testing.T) {
 				str.Write(tt.sent)
 				str.Close()
 			}), TransportConfig{})
-			x, _, err := ask(t, tr, "GET", "/", nil)
+			x, _, err := askFor(t, tr, "GET", "/", nil)
 			if err == nil {
 				err = x.Fault
 			}
@@ -102,7 +102,7 @@ func TestBadServers(t *testing.T) {
 				ended <- context.Cause(q.Context())
 			})
 			tr := upstream(t, addr, TransportConfig{})
-			x, _, err := ask(t, tr, "POST", "/", nil)
+			x, _, err := askFor(t, tr, "POST", "/", nil)
 			if x.Fault == nil {
 				t.Errorf("%v", err)
 			}
@@ -163,7 +163,7 @@ func TestServerTimeouts(t *testing.T) {
 	defer close(stop)
 	tr := upstream(t, addr, TransportConfig{FirstByte: 50 * time.Millisecond, Stall: 60 * time.Millisecond})
 	for path, cause := range map[string]weir.Cause{"/": weir.CauseUpstreamHeaderTimeout, "/body": weir.CauseUpstreamBodyTimeout} {
-		x, _, _ := ask(t, tr, "GET", path, nil)
+		x, _, _ := askFor(t, tr, "GET", path, nil)
 		if x.Fault == nil || x.Fault.Cause != cause || x.Fault.Retry != weir.RetryNever {
 			t.Errorf("%v", x.Fault)
 		}
@@ -192,7 +192,7 @@ func TestServerLeaves(t *testing.T) {
 	})
 	tr := upstream(t, addr, TransportConfig{})
 	for range 3 {
-		if x, _, err := ask(t, tr, "GET", "/", nil); err != nil || x.Response.Status != 204 {
+		if x, _, err := askFor(t, tr, "GET", "/", nil); err != nil || x.Response.Status != 204 {
 			t.Fatal(err)
 		}
 	}
@@ -237,7 +237,7 @@ func TestServerKilled(t *testing.T) {
 	}
 	kill := serve(first)
 	tr := upstream(t, addr.String(), TransportConfig{})
-	if _, _, err := ask(t, tr, "GET", "/", nil); err != nil {
+	if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
 		t.Fatal(err)
 	}
 	kill()
@@ -247,7 +247,7 @@ func TestServerKilled(t *testing.T) {
 	}
 	defer serve(&quic.Transport{Conn: pc})()
 	began := time.Now()
-	if x, _, err := ask(t, tr, "GET", "/", nil); err != nil || x.Response.Status != 204 {
+	if x, _, err := askFor(t, tr, "GET", "/", nil); err != nil || x.Response.Status != 204 {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took > 2*silence+time.Second {
@@ -290,7 +290,7 @@ func TestServerGoesAway(t *testing.T) {
 	var ended atomic.Int64
 	for range 2 {
 		all.Go(func() {
-			if x, _, err := ask(t, tr, "POST", "/", nil); err != nil || x.Response.Status != 204 {
+			if x, _, err := askFor(t, tr, "POST", "/", nil); err != nil || x.Response.Status != 204 {
 				t.Error(err)
 			}
 			if ended.Add(1) == 1 {
@@ -334,7 +334,7 @@ func TestSpread(t *testing.T) {
 	var all sync.WaitGroup
 	for range 9 {
 		all.Go(func() {
-			if _, _, err := ask(t, tr, "POST", "/", nil); err != nil {
+			if _, _, err := askFor(t, tr, "POST", "/", nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -432,7 +432,7 @@ func TestKeepIdle(t *testing.T) {
 		<-q.Context().Done()
 		ended <- context.Cause(q.Context())
 	}), TransportConfig{KeepIdle: 50 * time.Millisecond})
-	if _, _, err := ask(t, tr, "GET", "/", nil); err != nil {
+	if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
 		t.Fatal(err)
 	}
 	if e, ok := (<-ended).(*quic.ApplicationError); !ok || code(e.ErrorCode) != codeNone || tr.Idle() != 0 {

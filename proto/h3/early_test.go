@@ -322,7 +322,7 @@ func TestLoss(t *testing.T) {
 	for i := range 10 {
 		all.Go(func() {
 			sent := content(i * 20000)
-			if _, got, err := ask(t, tr, "POST", "/", weir.NewBody(sent)); err != nil || got != "POST / "+sent {
+			if _, got, err := askFor(t, tr, "POST", "/", weir.NewBody(sent)); err != nil || got != "POST / "+sent {
 				t.Errorf("%d bytes for %d, %v", len(got), len(sent), err)
 			}
 		})

@@ -134,12 +134,12 @@ func TestUploads(t *testing.T) {
 	leaks(t)
 	tr := upstream(t, origin(t, echoHTTP), TransportConfig{})
 	trailer := header("Sum", "1")
-	_, got, err := ask(t, tr, "POST", "/", &spell{Reader: io.MultiReader(strings.NewReader("a"), strings.NewReader(content(100000))), trailer: trailer})
+	_, got, err := askFor(t, tr, "POST", "/", &spell{Reader: io.MultiReader(strings.NewReader("a"), strings.NewReader(content(100000))), trailer: trailer})
 	if err != nil || got != "POST / a"+content(100000) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	fails := &weir.Fault{Op: "read", Side: weir.SideClient, Cause: weir.CauseRequestBody}
-	x, _, _ := ask(t, tr, "POST", "/", &spell{Reader: io.MultiReader(strings.NewReader("a"), failing{fails})})
+	x, _, _ := askFor(t, tr, "POST", "/", &spell{Reader: io.MultiReader(strings.NewReader("a"), failing{fails})})
 	if x.Fault != fails {
 		t.Errorf("%v", x.Fault)
 	}
@@ -181,12 +181,12 @@ func TestRoom(t *testing.T) {
 	tr := upstream(t, pc.LocalAddr().String(), TransportConfig{Connections: 1, Connect: 200 * time.Millisecond})
 	var asking sync.WaitGroup
 	asking.Go(func() {
-		if _, _, err := ask(t, tr, "GET", "/", nil); err != nil {
+		if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
 			t.Error(err)
 		}
 	})
 	<-begun
-	x, _, _ := ask(t, tr, "GET", "/", nil)
+	x, _, _ := askFor(t, tr, "GET", "/", nil)
 	if x.Fault == nil || x.Fault.Cause != weir.CauseUpstreamConnectTimeout || x.Fault.Retry != weir.RetryAlways {
 		t.Errorf("%v", x.Fault)
 	}
@@ -254,13 +254,13 @@ func TestConfigByName(t *testing.T) {
 		})
 	}()
 	tr := upstream(t, pc.LocalAddr().String(), TransportConfig{})
-	if _, body, err := ask(t, tr, "GET", "/", nil); err != nil || body != "GET / " {
+	if _, body, err := askFor(t, tr, "GET", "/", nil); err != nil || body != "GET / " {
 		t.Error(err)
 	}
 	other := clientTLS()
 	other.ServerName = "b.test"
 	c := NewTransport(&weir.Endpoint{Address: pc.LocalAddr().String()}, TransportConfig{TLS: other})
-	x, _, _ := ask(t, c, "GET", "/", nil)
+	x, _, _ := askFor(t, c, "GET", "/", nil)
 	if x.Fault == nil || x.Fault.Cause != weir.CauseUpstreamTLSHandshake || asked.Load() != 2 {
 		t.Errorf("%v, asked %d times", x.Fault, asked.Load())
 	}
@@ -296,7 +296,7 @@ func TestHandshakeCauses(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr := NewTransport(&weir.Endpoint{Upstream: "u", Name: "o", Address: pc.LocalAddr().String()}, TransportConfig{TLS: tt.client, CauseOf: cert.UpstreamCause})
-			x, _, _ := ask(t, tr, "GET", "/", nil)
+			x, _, _ := askFor(t, tr, "GET", "/", nil)
 			if x.Fault == nil || x.Fault.Cause != tt.cause {
 				t.Errorf("%v", x.Fault)
 			}

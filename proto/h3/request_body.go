@@ -7,6 +7,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/floor"
 )
 
 // A requestBody is the content of the request that a client sends. It belongs to the work, and is read by the handler's
@@ -15,7 +16,7 @@ type requestBody struct {
 	w       *work
 	length  int64 // -1: not told
 	left    int64
-	floor   floor
+	floor   floor.Floor
 	resting int64 // since when nobody has asked for more
 	err     error
 	trailer weir.Header
@@ -34,7 +35,7 @@ func (b *requestBody) reset(w *work) {
 
 func (b *requestBody) begin(length int64) {
 	b.length, b.left = length, length
-	b.floor.begin(b.w.cfg.Timeouts.BodyFloor)
+	b.floor.Begin(b.w.cfg.Timeouts.BodyFloor)
 }
 
 // Len implements weir.Body.
@@ -123,7 +124,7 @@ func (b *requestBody) next(most int) ([]byte, error) {
 	}
 	if n := len(span); n > 0 {
 		w.x.BytesIn += int64(n)
-		b.floor.progress(n)
+		b.floor.Progress(n)
 		if b.length >= 0 {
 			b.left -= int64(n)
 		}
@@ -156,9 +157,9 @@ func (b *requestBody) wait() error {
 		}
 	}
 	if b.resting != 0 {
-		b.floor.pause(clock.Now() - b.resting)
+		b.floor.Pause(clock.Now() - b.resting)
 	}
-	w.str.SetReadDeadline(b.floor.deadline())
+	w.str.SetReadDeadline(at(b.floor.Deadline()))
 	if b.closed.Load() {
 		return errClosed
 	}

@@ -13,7 +13,9 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/ask"
 	"weir/proto/internal/section"
+	"weir/proto/internal/websocket"
 )
 
 // A round is one exchange with a server, on a stream of its own, and the body of its answer. It is pooled: it lives until
@@ -63,14 +65,7 @@ func (u *upConn) roundTrip(x *weir.Exchange) *weir.Fault {
 
 // patience returns how long the server may take: as the route says, or else the transport.
 func (t *Transport) patience(r *weir.Route) (firstByte, stall time.Duration) {
-	firstByte, stall = t.cfg.FirstByte, t.cfg.Stall
-	if r != nil && r.FirstByte > 0 {
-		firstByte = r.FirstByte
-	}
-	if r != nil && r.Stall > 0 {
-		stall = r.Stall
-	}
-	return firstByte, stall
+	return ask.Patience(r, t.cfg.FirstByte, t.cfg.Stall)
 }
 
 var (
@@ -163,7 +158,7 @@ func appendRequestFields(out []byte, q *weir.Request) []byte {
 	for i := range fields {
 		f := &fields[i]
 		if section.Own(f.ID) || !f.Wire && (!section.IsToken(f.Name) || !section.IsValue(f.Value)) ||
-			q.Upgrade != "" && weir.EqualFold(f.Name, fieldKey) {
+			q.Upgrade != "" && weir.EqualFold(f.Name, websocket.KeyField) {
 			continue
 		}
 		out = appendField(out, f)

@@ -16,6 +16,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/ask"
 	"weir/proto/internal/section"
 )
 
@@ -143,7 +144,7 @@ func (t *Transport) RoundTrip(x *weir.Exchange) error {
 		if f == nil {
 			return nil
 		}
-		if x.Request.Touched || tries == mostTries || !mayRepeat(x, f, kept) {
+		if tries == mostTries || !kept && f.Retry != weir.RetryAlways || !ask.MayRepeat(x, f) {
 			return f
 		}
 	}
@@ -151,13 +152,6 @@ func (t *Transport) RoundTrip(x *weir.Exchange) error {
 
 // mostTries is how many times a request goes out to one server.
 const mostTries = 3
-
-func mayRepeat(x *weir.Exchange, f *weir.Fault, kept bool) bool {
-	if f.Cause != weir.CauseUpstreamClosed && f.Cause != weir.CauseUpstreamReset && f.Cause != weir.CauseUpstreamWrite {
-		return false
-	}
-	return f.Retry == weir.RetryAlways || kept && f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
-}
 
 // sendable reports whether what r asks for can stand in a head.
 func sendable(r *weir.Request) bool {
@@ -181,11 +175,7 @@ func (t *Transport) take(x *weir.Exchange) (u *upConn, kept bool, f *weir.Fault)
 	if u != nil {
 		return u, true, nil
 	}
-	patience := t.cfg.Connect
-	if x.Route != nil && x.Route.Connect > 0 {
-		patience = x.Route.Connect
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), ask.ConnectTime(x.Route, t.cfg.Connect))
 	defer cancel()
 	x.Watch(canceler(cancel))
 	defer x.Watch(nil)
@@ -239,7 +229,7 @@ func (t *Transport) waitFault(ctx context.Context) *weir.Fault {
 }
 
 func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
-	return &weir.Fault{Op: fmt.Sprintf("upstream %q: %s %s", t.ep.Upstream, op, t.ep.Name), Side: weir.SideUpstream, Cause: c, Retry: r, Err: err}
+	return ask.Fault(t.ep, c, r, op, err)
 }
 
 // dial makes a connection.

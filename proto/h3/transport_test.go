@@ -63,8 +63,8 @@ func proxy(t *testing.T, addr string, c TransportConfig) (*world, *Transport) {
 	return start(t, ServerConfig{Handler: forward(tr)}, Socket{}), tr
 }
 
-// ask serves one request by h and returns the exchange, and its answer's body.
-func ask(t *testing.T, tr *Transport, method, path string, body weir.Body) (*weir.Exchange, string, error) {
+// askFor serves one request by h and returns the exchange, and its answer's body.
+func askFor(t *testing.T, tr *Transport, method, path string, body weir.Body) (*weir.Exchange, string, error) {
 	t.Helper()
 	x := &weir.Exchange{}
 	x.Reset(&weir.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:1")})
@@ -127,7 +127,7 @@ func TestTransport(t *testing.T) {
 			method, want = "POST", "POST /p "+content(n)
 			body = weir.NewBody(content(n))
 		}
-		x, got, err := ask(t, tr, method, "/p", body)
+		x, got, err := askFor(t, tr, method, "/p", body)
 		if err != nil || got != want || x.Response.Status != 200 || x.Response.Header.Get("X-Host") != "a.test" {
 			t.Fatalf("%d: %d bytes, %v, %v", n, len(got), err, x.Response.Header)
 		}
@@ -180,7 +180,7 @@ func TestDialFaults(t *testing.T) {
 	silent := listenUDP(t)
 	defer silent.Close()
 	tr := upstream(t, silent.LocalAddr().String(), TransportConfig{Connect: 50 * time.Millisecond})
-	x, _, err := ask(t, tr, "GET", "/", nil)
+	x, _, err := askFor(t, tr, "GET", "/", nil)
 	if x.Fault == nil || x.Fault.Cause != weir.CauseUpstreamConnectTimeout || x.Fault.Retry != weir.RetryAlways {
 		t.Errorf("%v", err)
 	}
@@ -189,7 +189,7 @@ func TestDialFaults(t *testing.T) {
 		TLS: serverTLS(), CauseOf: func(err error) weir.Cause { return weir.CauseUpstreamTLSUnknownAuthority },
 	})
 	defer tr.Close()
-	x, _, err = ask(t, tr, "GET", "/", nil)
+	x, _, err = askFor(t, tr, "GET", "/", nil)
 	if x.Fault == nil || x.Fault.Cause != weir.CauseUpstreamTLSUnknownAuthority {
 		t.Errorf("%v", err)
 	}
@@ -215,7 +215,7 @@ func TestRejected(t *testing.T) {
 		str.Close()
 	})
 	tr := upstream(t, addr, TransportConfig{})
-	if x, _, err := ask(t, tr, "POST", "/", nil); err != nil || x.Response.Status != 204 {
+	if x, _, err := askFor(t, tr, "POST", "/", nil); err != nil || x.Response.Status != 204 {
 		t.Fatal(err)
 	}
 }
@@ -262,7 +262,7 @@ func TestClosedTransport(t *testing.T) {
 	tr := upstream(t, origin(t, echoHTTP), TransportConfig{})
 	tr.Close()
 	for range 2 {
-		if _, body, err := ask(t, tr, "GET", "/", nil); err != nil || body != "GET / " {
+		if _, body, err := askFor(t, tr, "GET", "/", nil); err != nil || body != "GET / " {
 			t.Fatal(err)
 		}
 		if tr.Idle() != 0 {

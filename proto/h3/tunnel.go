@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/websocket"
 )
 
 // A tunnel is the stream of an extended CONNECT that a server has taken: a connection that left HTTP behind.
@@ -20,8 +21,8 @@ type tunnel struct {
 func (r *round) tunnel() {
 	p := &r.x.Response
 	p.Status = 101
-	if key := r.x.Request.Header.Get(fieldKey); key != "" {
-		p.Header.Set(fieldAccept, acceptOf(key))
+	if key := r.x.Request.Header.Get(websocket.KeyField); key != "" {
+		p.Header.Set(websocket.AcceptField, websocket.Accept(key))
 	}
 	r.x.Watch(nil)
 	r.str.SetReadDeadline(time.Time{})

@@ -1,9 +1,6 @@
 package h3
 
 import (
-	"crypto/rand"
-	"crypto/sha1"
-	"encoding/base64"
 	"errors"
 	"io"
 	"os"
@@ -13,31 +10,12 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/websocket"
 )
 
 // A WebSocket over HTTP/3 begins with an extended CONNECT (RFC 9220, RFC 8441), and everywhere else in weir, as over
 // HTTP/1, with a GET that asks for an upgrade and has a key whose answer proves that it was understood. The extended
 // CONNECT has neither key nor answer: weir makes the one and checks the other.
-
-const (
-	fieldKey    = "Sec-WebSocket-Key"
-	fieldAccept = "Sec-WebSocket-Accept"
-)
-
-// offerWebSocket puts a key into r and returns what must answer it.
-func offerWebSocket(r *weir.Request) string {
-	var nonce [16]byte
-	rand.Read(nonce[:])
-	key := base64.StdEncoding.EncodeToString(nonce[:])
-	r.Header.Set(fieldKey, key)
-	return acceptOf(key)
-}
-
-// acceptOf returns the answer to a key (RFC 6455, section 4.2.2).
-func acceptOf(key string) string {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
 
 var (
 	errNotUpgraded = errors.New("it did not switch to the protocol that was asked for")
@@ -53,11 +31,11 @@ func (w *work) respondUpgrade(x *weir.Exchange) error {
 		}
 		return w.writeAnswer(x)
 	}
-	if r.Header.Get(fieldAccept) != w.upgrade {
+	if r.Header.Get(websocket.AcceptField) != w.upgrade {
 		w.failUpgrade(x, errAccept)
 		return w.writeAnswer(x)
 	}
-	r.Header.Del(fieldAccept)
+	r.Header.Del(websocket.AcceptField)
 	w.answered = true
 	out := appendFields(appendStatus(appendPrefix(openHeaders(nil)), 200), &r.Header)
 	w.str.SetWriteDeadline(time.Now().Add(floorWindow))

@@ -13,6 +13,7 @@ import (
 	"weir"
 	"weir/internal/poll"
 	"weir/proto/h1"
+	"weir/proto/internal/websocket"
 )
 
 // switching starts an HTTP/1 server that answers an upgrade and then does what f does. accept makes the answer to a key.
@@ -77,7 +78,7 @@ func connect(more ...string) []byte {
 // A WebSocket goes through to a server of HTTP/1, and through two of weir that speak HTTP/3 with each other.
 func TestWebSocket(t *testing.T) {
 	leaks(t)
-	near := start(t, ServerConfig{Handler: forward(byH1(t, switching(t, acceptOf, echoing)))}, Socket{})
+	near := start(t, ServerConfig{Handler: forward(byH1(t, switching(t, websocket.Accept, echoing)))}, Socket{})
 	far, tr := proxy(t, near.addr.String(), TransportConfig{})
 	for name, w := range map[string]*world{"HTTP/1": near, "HTTP/3": far} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +130,7 @@ func TestWebSocket(t *testing.T) {
 func TestWebSocketBrokenOff(t *testing.T) {
 	leaks(t)
 	ended := make(chan error, 1)
-	near := start(t, ServerConfig{Handler: forward(byH1(t, switching(t, acceptOf, func(c net.Conn, r *bufio.Reader) {
+	near := start(t, ServerConfig{Handler: forward(byH1(t, switching(t, websocket.Accept, func(c net.Conn, r *bufio.Reader) {
 		_, err := io.Copy(io.Discard, r)
 		ended <- err
 	})))}, Socket{})
@@ -151,7 +152,7 @@ func TestWebSocketIdle(t *testing.T) {
 	leaks(t)
 	w := start(t, ServerConfig{
 		Timeouts: Timeouts{Tunnel: 100 * time.Millisecond},
-		Handler:  forward(byH1(t, switching(t, acceptOf, echoing))),
+		Handler:  forward(byH1(t, switching(t, websocket.Accept, echoing))),
 	}, Socket{})
 	r := w.greeted()
 	str := r.open(connect())

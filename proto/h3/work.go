@@ -13,6 +13,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/proto/internal/section"
+	"weir/proto/internal/websocket"
 )
 
 // A work is what it takes to serve one request on its stream: the exchange, the input, the state of the request's body
@@ -252,7 +253,9 @@ func bodiless(method string) bool {
 // exchange serves the request.
 func (w *work) exchange() {
 	if w.bad == nil && w.upgrade == "" && w.x.Request.Upgrade != "" {
-		w.upgrade = offerWebSocket(&w.x.Request)
+		key := websocket.NewKey()
+		w.x.Request.Header.Set(websocket.KeyField, key)
+		w.upgrade = websocket.Accept(key)
 	}
 	if w.bad == nil && w.conn.early() && !w.settleEarly() {
 		w.cancel(codeRequestRejected)
