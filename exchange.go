@@ -40,6 +40,10 @@ type Exchange struct {
 	// in an upgraded connection, and no floor holds for their bodies. A transport sets it before it touches the request's.
 	Call bool
 
+	// CallStatus is the code with which a call of gRPC has ended, such as "0" where all was well; empty before its end, and
+	// where the exchange is none or the server told none.
+	CallStatus string
+
 	BytesIn, BytesOut int64 // body bytes received from and sent to the client
 
 	// Scratch is memory for putting bytes together; what stands in it is not kept from one call to the next.
@@ -102,7 +106,7 @@ func (x *Exchange) Reset(conn *Conn) {
 	x.ID, x.Note = "", ""
 	x.Params = x.Params[:0]
 	x.Endpoint, x.Fault, x.Attempts = nil, nil, 0
-	x.Call, x.BytesIn, x.BytesOut = false, 0, 0
+	x.Call, x.CallStatus, x.BytesIn, x.BytesOut = false, "", 0, 0
 	x.stream = nil
 	x.enders = x.enders[:0]
 }

@@ -75,6 +75,21 @@ func (r *Response) failGRPC(f *Fault) {
 	f.grpcFields(&r.Header)
 }
 
+// callStatus is the code of a call whose answer is out: what weir said of its own failure, or what the server said in the
+// trailer, or in the head where that is the trailer, too.
+func (x *Exchange) callStatus() string {
+	if x.Fault != nil {
+		return strconv.Itoa(x.Fault.grpcCode())
+	}
+	if code := x.Response.Header.Get("grpc-status"); code != "" || x.Response.Body == nil {
+		return code
+	}
+	if t := x.Response.Body.Trailer(); t != nil {
+		return t.Get("grpc-status")
+	}
+	return ""
+}
+
 // LateTrailer returns the trailer for an answer whose content has failed with err after its head has gone, so that a
 // client of gRPC hears of it in its own terms: never that all was well. It is nil where the exchange is no call of gRPC, or
 // nobody is there to hear it; then the stream is reset.

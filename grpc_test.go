@@ -137,3 +137,50 @@ func BenchmarkIsGRPC(b *testing.B) {
 		x.IsGRPC()
 	}
 }
+
+// A trailing is a body that has nothing but a trailer.
+type trailing struct{ Header }
+
+func (*trailing) Read([]byte) (int, error) { return 0, io.EOF }
+func (*trailing) Close() error             { return nil }
+func (*trailing) Len() int64               { return -1 }
+func (b *trailing) Trailer() *Header       { return &b.Header }
+
+// forgetful drops the trailer at the end of an exchange, as transports do.
+type forgetful struct{ b *trailing }
+
+func (f forgetful) EndExchange(*Exchange) { f.b.Header = Header{} }
+
+func TestCallStatus(t *testing.T) {
+	ends := func(x *Exchange, r func(*Response), err error) string {
+		Serve(HandlerFunc(func(x *Exchange) error {
+			x.Response.Status = 200
+			r(&x.Response)
+			if b, ok := x.Response.Body.(*trailing); ok {
+				x.AtEnd(forgetful{b})
+			}
+			return err
+		}), x, &tape{}, &tape{})
+		return x.CallStatus
+	}
+	inTrailer := func(r *Response) {
+		b := &trailing{}
+		b.Add("grpc-status", "7")
+		r.Body = b
+	}
+	inHead := func(r *Response) { r.Header.Add("grpc-status", "5") }
+	plain := call()
+	plain.Request.Header.Set("Content-Type", "text/plain")
+	for name, tt := range map[string]struct{ got, want string }{
+		"trailer":    {ends(call(), inTrailer, nil), "7"},
+		"head":       {ends(call(), inHead, nil), "5"},
+		"none":       {ends(call(), func(*Response) {}, nil), ""},
+		"ours":       {ends(call(), func(*Response) {}, &Fault{Cause: CauseUpstreamConnect, Side: SideUpstream}), "14"},
+		"no call":    {ends(plain, inHead, nil), ""},
+		"used again": {func() string { x := call(); ends(x, inHead, nil); x.Reset(&Conn{}); return x.CallStatus }(), ""},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%s: %q, want %q", name, tt.got, tt.want)
+		}
+	}
+}

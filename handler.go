@@ -78,6 +78,9 @@ func Finish(x *Exchange, err error, o Observer) {
 	if err != nil {
 		x.abandon(err)
 	}
+	if x.IsGRPC() {
+		x.CallStatus = x.callStatus() // while the server's trailer is there
+	}
 	x.end()
 	o.Observe(x)
 	x.stream = nil

@@ -94,6 +94,7 @@ var placeholders = [...]placeholder{
 
 	{Placeholder{"status", "status of the response; empty before there is one"}, valueStatus},
 	{Placeholder{"response.header.NAME", "value of the first response header field of that name"}, valueResponseHeader},
+	{Placeholder{"grpc.status", "code with which a call of gRPC has ended, such as 0; empty for other exchanges"}, textOf(func(x *Exchange) string { return x.CallStatus })},
 	{Placeholder{"cause", "code of the cause, such as upstream.connect_refused; empty where nothing went wrong"}, textOf(causeCode)},
 	{Placeholder{"outcome", "ok, or the code of the cause"}, textOf(outcome)},
 	{Placeholder{"duration", "seconds from the first byte of the request to the last of the response, with three decimals"}, valueDuration},
@@ -191,7 +192,7 @@ func hasControl[T string | []byte](s T) bool {
 }
 
 func valueURI(dst []byte, x *Exchange, _ *argument) ([]byte, string) {
-	if x.Request.Query == "" {
+	if !x.Request.HasQuery() {
 		return dst, x.Request.Path
 	}
 	dst = append(dst, x.Request.Path...)

@@ -16,7 +16,7 @@ import (
 //	{method} {scheme} {host} {authority} {port} {path} {raw_path} {query} {query.NAME} {uri} {protocol}
 //	{header.NAME} {cookie.NAME} {request.id} {tls.version} {tls.server_name}
 //	{site} {route} {upstream} {server} {attempts}
-//	{status} {response.header.NAME} {cause} {outcome} {duration} {bytes_in} {bytes_out} {time}
+//	{status} {response.header.NAME} {grpc.status} {cause} {outcome} {duration} {bytes_in} {bytes_out} {time}
 //
 // [Placeholders] says what each means. Besides these a template may name the parts of the path that the
 // route's pattern names: {id}, or {*} for the rest behind a prefix. "{{" is a brace; "}" by itself

@@ -57,7 +57,9 @@ func (s *stamps) json(dst []byte, x *weir.Exchange) []byte {
 	dst = strconv.AppendInt(dst, int64(x.Response.Status), 10)
 	dst = append(dst, `,"outcome":"`...)
 	dst = append(dst, Outcome(x)...)
-	dst = append(dst, `","bytes_in":`...)
+	dst = append(dst, '"')
+	dst = appendMember(dst, `,"grpc_status":"`, x.CallStatus)
+	dst = append(dst, `,"bytes_in":`...)
 	dst = strconv.AppendInt(dst, x.BytesIn, 10)
 	dst = append(dst, `,"bytes_out":`...)
 	dst = strconv.AppendInt(dst, x.BytesOut, 10)
@@ -129,7 +131,7 @@ func (s *stamps) clf(dst []byte, x *weir.Exchange) []byte {
 	dst = appendQuoted(dst, q.Method)
 	dst = append(dst, ' ')
 	dst = appendQuoted(dst, sentPath(q))
-	if q.Query != "" {
+	if q.HasQuery() {
 		dst = append(dst, '?')
 		dst = appendQuoted(dst, q.Query)
 	}

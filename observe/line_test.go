@@ -62,6 +62,8 @@ func TestLines(t *testing.T) {
 			"template, hostile", `"{header.User-Agent}" {host} {cookie.c}	"é" {raw_path}`, lost(),
 			`"\x22 200 - \x22-\x22\x0a192.0.2.99 - - [" evil\x0d\x0a.example 	"é" /a\x22b\x5cc\x0a200 \x1b[2J\xc2\x9b31m\xffé`,
 		},
+		{"template, gRPC", "{status} {grpc.status}", called(), "200 5"},
+		{"template, no gRPC", "{status} {grpc.status}", exchange(), "200 "},
 		{"template, failed", "{status} {outcome}\tx\ny", failed(), "502 upstream.connect_refused\tx\\x0ay"},
 	} {
 		got := lineOf(t, tt.format, tt.x)
@@ -89,7 +91,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	}
 	x := failed()
 	x.Timing.FirstByte = 2e6
-	x.Note = "a note"
+	x.Note, x.CallStatus = "a note", "14"
 	var fields map[string]any
 	if err := json.Unmarshal([]byte(lineOf(t, "json", x)), &fields); err != nil {
 		t.Fatal(err)
@@ -179,4 +181,11 @@ func TestPlain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// called is a call of gRPC.
+func called() *weir.Exchange {
+	x := exchange()
+	x.CallStatus = "5"
+	return x
 }
