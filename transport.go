@@ -18,6 +18,13 @@ type Transport interface {
 	Close()
 }
 
+// A Chooser is a Transport whose server may choose the protocol. Spoken is the one that it chose last, "h1" or "h2"; "":
+// that is not known yet. chooses is false where it has no choice.
+type Chooser interface {
+	Transport
+	Spoken() (protocol string, chooses bool)
+}
+
 // An Endpoint is one server of an upstream, as a balancer and a transport see it. What it is called
 // does not change; its live figures are atomics that anybody may read.
 type Endpoint struct {

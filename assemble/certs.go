@@ -265,7 +265,7 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Protocols = alpn(versionsOf(l))
+	p.Protocols = offers(versionsOf(l))
 	entries, err := b.entries(l)
 	if err != nil {
 		return nil, err
@@ -288,9 +288,9 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	return p.ServerConfig(table, tickets), nil
 }
 
-// alpn is what a listener offers over TCP, the best first. A client that names HTTP/1.0 alone would be refused if that
+// offers are what a listener offers over TCP, the best first. A client that names HTTP/1.0 alone would be refused if that
 // were not among it.
-func alpn(v server.Versions) (list []string) {
+func offers(v server.Versions) (list []string) {
 	if v.H2 {
 		list = append(list, "h2")
 	}

@@ -255,6 +255,9 @@ func (p *printer) upstream(u upstream.Explanation) {
 		if s.Address != s.Name {
 			label += " at " + s.Address
 		}
+		if s.Speaks != "" {
+			label += " by " + s.Speaks
+		}
 		p.line("", label+"  "+p.faint(s.Reason))
 	}
 }

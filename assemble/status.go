@@ -118,7 +118,7 @@ func upstreamStatus(u upstream.Status) observe.UpstreamStatus {
 		s.Servers = append(s.Servers, observe.ServerStatus{
 			Name: v.Name, Address: v.Address, Weight: v.Weight, Backup: v.Backup,
 			Health: healths[v.State], Reason: v.Reason, Since: v.Since, Until: v.Until,
-			Active: v.Active, Idle: v.Idle, Latency: v.LatencyMS / 1000, Checked: v.Checked, Ejections: v.Ejections,
+			Active: v.Active, Idle: v.Idle, Protocol: v.Protocol, Latency: v.LatencyMS / 1000, Checked: v.Checked, Ejections: v.Ejections,
 		})
 	}
 	return s

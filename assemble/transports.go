@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
+	"sync"
 
 	"weir"
 	"weir/cert"
 	"weir/config"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/alpn"
 	"weir/proto/fcgi"
 	"weir/proto/h1"
 	"weir/proto/h2"
@@ -19,13 +21,14 @@ import (
 )
 
 // transports returns what makes the connections to one server.
-func (b *builder) transports(c *config.Upstream, secure *cert.ClientPolicy) func(*weir.Endpoint) weir.Transport {
+func (b *builder) transports(c *config.Upstream, secure *cert.ClientPolicy, learned *choices) func(*weir.Endpoint) weir.Transport {
 	if b.engine.dry {
 		return func(ep *weir.Endpoint) weir.Transport { return named(unconnected{}, ep, c.Host) }
 	}
-	carry := &carrier{c, secure, b.engine.o.Group, b.complaints(c)}
+	carry := &carrier{c, secure, b.engine.o.Group, b.complaints(c), learned}
 	make := map[string]func(*weir.Endpoint) weir.Transport{
 		config.H1: carry.h1, config.H2: carry.h2, config.H2C: carry.h2, config.H3: carry.h3, config.FastCGIProtocol: carry.fcgi,
+		config.AutoProtocol: carry.auto,
 	}[c.Protocol]
 	return func(ep *weir.Endpoint) weir.Transport { return named(make(ep), ep, c.Host) }
 }
@@ -36,6 +39,8 @@ type carrier struct {
 	secure *cert.ClientPolicy // nil: connections are not encrypted
 	group  *poll.Group
 	stderr func(line string) // gets what scripts complain of
+
+	learned *choices // of servers that choose their protocol
 }
 
 // complaints returns what writes to the event log what scripts complain of.
@@ -45,18 +50,62 @@ func (b *builder) complaints(c *config.Upstream) func(string) {
 }
 
 func (c *carrier) h1(ep *weir.Endpoint) weir.Transport {
-	cfg := h1.TransportConfig{
-		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
-		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle,
-	}
+	var dial proxyproto.Dial
 	if c.ProxyProtocol > 0 {
-		cfg.KeepAlive, cfg.Dial = -1, c.announcing()
+		dial = c.announcing()
 	}
 	if c.secure != nil {
-		cfg.Dial = (&cert.Dialer{Group: cfg.Group, Config: c.secure.Config(ep.Name), Below: cfg.Dial}).Dial
+		dial = (&cert.Dialer{Group: c.group, Config: c.secure.Config(ep.Name), Below: dial}).Dial
+	}
+	return c.h1By(ep, dial)
+}
+
+// h1By speaks HTTP/1.1 on the connections of dial; nil: on ordinary ones.
+func (c *carrier) h1By(ep *weir.Endpoint, dial proxyproto.Dial) weir.Transport {
+	cfg := h1.TransportConfig{
+		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
+		KeepAlive: cmp.Or(c.Keepalive, -1), KeepIdle: c.KeepaliveIdle, Dial: dial,
+	}
+	if c.ProxyProtocol > 0 {
+		cfg.KeepAlive = -1
+	}
+	if c.secure != nil {
 		cfg.CauseOf = cert.UpstreamCause
 	}
 	return h1.NewTransport(ep, cfg)
+}
+
+// auto lets the server choose between HTTP/2 and HTTP/1.1.
+func (c *carrier) auto(ep *weir.Endpoint) weir.Transport {
+	only := *c.secure
+	only.Protocols = []string{alpn.H1}
+	both := &cert.Dialer{Group: c.group, Config: c.secure.Config(ep.Name)}
+	one := &cert.Dialer{Group: c.group, Config: only.Config(ep.Name)}
+	choice := c.learned.of(ep)
+	return alpn.New(choice,
+		c.h2By(ep, choice.Only(alpn.H2, both.Dial)), c.h1By(ep, choice.Only(alpn.H1, both.Dial)), c.h1By(ep, one.Dial))
+}
+
+// choices are those of an upstream's servers.
+type choices struct {
+	mu sync.Mutex // protects m
+	m  map[string]*alpn.Choice
+}
+
+// maxChoices is how many are remembered. Servers that come and go by DNS leave theirs behind.
+const maxChoices = 10_000
+
+// of is the choice of one server.
+func (c *choices) of(ep *weir.Endpoint) *alpn.Choice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxChoices {
+		c.m = map[string]*alpn.Choice{}
+	}
+	if c.m[ep.Address] == nil {
+		c.m[ep.Address] = &alpn.Choice{}
+	}
+	return c.m[ep.Address]
 }
 
 // announcing dials and says whose the connection is.
@@ -67,14 +116,22 @@ func (c *carrier) announcing() proxyproto.Dial {
 }
 
 func (c *carrier) h2(ep *weir.Endpoint) weir.Transport {
+	if c.secure == nil {
+		return c.h2By(ep, nil)
+	}
+	return c.h2By(ep, (&cert.Dialer{Group: c.group, Config: c.secure.Config(ep.Name)}).Dial)
+}
+
+// h2By speaks HTTP/2 on the encrypted connections of dial; nil: on ordinary ones.
+func (c *carrier) h2By(ep *weir.Endpoint, dial proxyproto.Dial) weir.Transport {
 	cfg := h2.TransportConfig{
 		Group: c.group, Connect: c.Timeouts.Connect, FirstByte: c.Timeouts.FirstByte, Stall: c.Timeouts.Idle,
 		KeepIdle: c.KeepaliveIdle,
 	}
-	if c.secure != nil {
+	if dial != nil {
 		cfg.Scheme = "https"
-		d, wait := &cert.Dialer{Group: c.group, Config: c.secure.Config(ep.Name)}, int64(c.Timeouts.Connect)
-		cfg.Dial = func(x *weir.Exchange) (poll.Conn, error) { return d.Dial(x, ep.Address, clock.Now()+wait) }
+		wait := int64(c.Timeouts.Connect)
+		cfg.Dial = func(x *weir.Exchange) (poll.Conn, error) { return dial(x, ep.Address, clock.Now()+wait) }
 	}
 	return h2.NewTransport(ep, cfg)
 }
@@ -144,8 +201,11 @@ func (b *builder) securing(c *config.Upstream) (*cert.ClientPolicy, error) {
 	p := &cert.ClientPolicy{
 		ServerName: t.ServerName, Minimum: tls.VersionTLS12, Insecure: t.Insecure, Protocols: []string{"http/1.1"},
 	}
-	if c.Protocol == config.H2 {
-		p.Protocols[0] = "h2"
+	switch c.Protocol {
+	case config.H2:
+		p.Protocols[0] = alpn.H2
+	case config.AutoProtocol:
+		p.Protocols = []string{alpn.H2, alpn.H1}
 	}
 	if t.Minimum == "1.3" {
 		p.Minimum = tls.VersionTLS13

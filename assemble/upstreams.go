@@ -99,14 +99,15 @@ func (b *builder) upstreamConfig(c *config.Upstream) (upstream.Config, error) {
 			return upstream.Config{}, fmt.Errorf("upstream %q: fastcgi: %w", c.Name, err)
 		}
 	}
+	learned := &choices{}
 	cfg := upstream.Config{
-		Name: c.Name, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
-		Sticky: sticky(c.Sticky), Health: b.health(c, secure), Outlier: outlier(c.Outlier),
+		Name: c.Name, Protocol: c.Protocol, Balance: c.Balance, HashBy: by, SlowStart: c.SlowStart,
+		Sticky: sticky(c.Sticky), Health: b.health(c, secure, learned), Outlier: outlier(c.Outlier),
 		Retry:        retry(c.Retry),
 		Queue:        upstream.Queue{PerServer: c.Queue.PerServer, Length: c.Queue.Length, Timeout: c.Queue.Timeout},
 		Refresh:      upstream.Refresh(c.Refresh),
 		FirstLookup:  c.FirstLookup,
-		Transport:    b.transports(c, secure),
+		Transport:    b.transports(c, secure, learned),
 		TransportKey: transportKey(c),
 	}
 	for _, s := range c.Servers {
@@ -138,7 +139,7 @@ func sticky(s *config.Sticky) *upstream.Sticky {
 	}
 }
 
-func (b *builder) health(c *config.Upstream, secure *cert.ClientPolicy) *upstream.Health {
+func (b *builder) health(c *config.Upstream, secure *cert.ClientPolicy, learned *choices) *upstream.Health {
 	h := c.Health
 	if h == nil {
 		return nil
@@ -155,10 +156,24 @@ func (b *builder) health(c *config.Upstream, secure *cert.ClientPolicy) *upstrea
 		plain.Protocols = []string{"http/1.1"} // which checks speak
 		out.TLS = func(ep *weir.Endpoint) *tls.Config { return plain.Config(ep.Name) }
 	}
-	if h.GRPC {
-		out.Transport = (&carrier{checked(c), secure, b.engine.o.Group, nil}).h2
-	}
+	out.Transport = b.checking(c, secure, learned)
 	return out
+}
+
+// checking makes what carries checks in the servers' own protocol; nil: checks of HTTP/1.1 need none.
+func (b *builder) checking(c *config.Upstream, secure *cert.ClientPolicy, learned *choices) func(*weir.Endpoint) weir.Transport {
+	carry := &carrier{checked(c), secure, b.engine.o.Group, nil, learned}
+	switch {
+	case c.Health.TCP:
+		return nil
+	case c.Health.GRPC, c.Protocol == config.H2, c.Protocol == config.H2C:
+		return carry.h2
+	case c.Protocol == config.H3:
+		return carry.h3
+	case c.Protocol == config.AutoProtocol:
+		return carry.auto
+	}
+	return nil
 }
 
 // checked is c with the time of a check for all that a server may take.

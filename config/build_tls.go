@@ -121,6 +121,8 @@ func (l *loader) protocol(n *node, u *Upstream) {
 	u.Protocol = get[string](n, "protocol")
 	at, secure := n.at("protocol"), n.child("tls") != nil
 	switch {
+	case u.Protocol == AutoProtocol && !secure:
+		u.Protocol = H1 // there is nothing that a server could choose by
 	case u.Protocol == H2 && !secure:
 		l.report(at, in(n, `protocol: "h2" needs tls`), "", `write a tls block, or "h2c" for HTTP/2 without it`)
 	case u.Protocol == H2C && secure:
@@ -143,12 +145,10 @@ func (l *loader) protocol(n *node, u *Upstream) {
 // checkable reports checks that speak what the servers do not.
 func (l *loader) checkable(h *node, u *Upstream) {
 	switch {
-	case u.Health.GRPC && u.Protocol != H2 && u.Protocol != H2C:
+	case u.Health.GRPC && u.Protocol != H2 && u.Protocol != H2C && u.Protocol != AutoProtocol:
 		l.report(h.at("grpc"), in(h, "grpc: gRPC is HTTP/2, and the servers speak "+u.Protocol), "", `write protocol = "h2" or "h2c"`)
 	case u.Health.GRPC:
-	case u.Protocol == H2C:
-		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write grpc = true, or tcp = true")
-	case u.Protocol == FastCGIProtocol, u.Protocol == H3:
+	case u.Protocol == FastCGIProtocol:
 		l.report(h.head, in(h, "checks speak HTTP/1.1, and the servers "+u.Protocol), "", "write tcp = true")
 	}
 }

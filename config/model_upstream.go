@@ -19,6 +19,7 @@ const (
 	H2C             = "h2c"
 	H3              = "h3"
 	FastCGIProtocol = "fastcgi"
+	AutoProtocol    = "auto" // the server chooses between H2 and H1; only with tls
 )
 
 // A FastCGI is how requests become calls of scripts.

@@ -22,7 +22,7 @@ func upstreamBlock() *block {
 			{name: "keepalive", kind: whole, min: 0, max: 1 << 20, def: "1024", doc: "How many idle connections to each server are kept; 0: none."},
 			{name: "keepalive_idle", kind: duration, def: "60s", doc: "How long an idle connection is kept."},
 			{name: "host", kind: template, def: "pass", doc: `The Host that servers see: "pass" for the client's, "server" for the server's own address, or a template.`},
-			{name: "protocol", kind: text, def: H1, oneOf: []string{H1, H2, H2C, H3, FastCGIProtocol}, laterOf: []string{"auto"}, doc: "The protocol that is spoken with servers: HTTP/1.1, HTTP/2 with tls or without it (h2c), HTTP/3, or FastCGI."},
+			{name: "protocol", kind: text, def: H1, oneOf: []string{H1, H2, H2C, H3, FastCGIProtocol, AutoProtocol}, doc: "The protocol that is spoken with servers: HTTP/1.1, HTTP/2 with tls or without it (h2c), HTTP/3, or FastCGI. With \"auto\" each server chooses between HTTP/2 and HTTP/1.1 when a connection is encrypted (ALPN); without tls that is HTTP/1.1."},
 			{name: "proxy_protocol", kind: text, def: "off", oneOf: []string{"off", "v1", "v2"}, doc: "Connections begin with the client's address in the PROXY protocol. Then none is kept for other clients."},
 			{name: "first_lookup", kind: duration, def: "5s", doc: "How long requests wait for the very first addresses of servers that are given by name."},
 			laterAttr("egress", "Where connections to the servers leave from."),

@@ -140,6 +140,14 @@ func writeUpstreams(e *exposition, all []UpstreamStatus) {
 	each("weir_server_active_exchanges", "gauge", "Exchanges under way on the server.", func(s *ServerStatus) float64 { return float64(s.Active) })
 	each("weir_server_idle_connections", "gauge", "Kept connections to the server.", func(s *ServerStatus) float64 { return float64(s.Idle) })
 	each("weir_server_latency_seconds", "gauge", "Moving average of the time to the first byte.", func(s *ServerStatus) float64 { return s.Latency })
+	e.family("weir_server_protocol", "gauge", "1 for the protocol that is spoken with the server.")
+	for i := range all {
+		for j := range all[i].Servers {
+			if s := &all[i].Servers[j]; s.Protocol != "" {
+				e.sample(labels("upstream", all[i].Name, "server", s.Name, "address", s.Address, "protocol", s.Protocol), 1)
+			}
+		}
+	}
 	each("weir_server_ejections_total", "counter", "How often the server was taken out for a while because of its answers.", func(s *ServerStatus) float64 { return float64(s.Ejections) })
 }
 

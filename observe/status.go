@@ -103,6 +103,7 @@ type ServerStatus struct {
 	Until     time.Time `json:"until,omitzero"`   // an ejection ends
 	Active    int64     `json:"active"`           // exchanges under way
 	Idle      int       `json:"idle"`             // kept connections
+	Protocol  string    `json:"protocol"`         // that is spoken with it: "h1", "h2", "h2c", "h3", "fastcgi"; "": it chooses that itself, and has not yet
 	Latency   float64   `json:"latency"`          // seconds to the first byte, moving average; 0: not known
 	Checked   time.Time `json:"checked,omitzero"` // end of the last active check
 	Ejections int       `json:"ejections"`        // since it was added

@@ -25,7 +25,7 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 
 // ask makes one check of ep, on a connection of its own. The error is why the server is not well.
 func (h *Health) ask(ctx context.Context, dial dialer, ep *weir.Endpoint) error {
-	if h.GRPC {
+	if h.Transport != nil {
 		return h.late(ctx, h.call(ctx, ep))
 	}
 	network, address := "tcp", ep.Address
@@ -92,7 +92,7 @@ func (h *Health) read(conn io.Reader) error {
 		return err
 	}
 	if !h.expects(status) {
-		return fmt.Errorf("%s %s: status %d, expected %s", h.Method, h.Path, status, rangesText(h.Expect))
+		return h.unexpected(status)
 	}
 	header, err := tr.ReadMIMEHeader()
 	if err != nil {
@@ -106,7 +106,16 @@ func (h *Health) read(conn io.Reader) error {
 	if h.Method != "HEAD" && status != 204 && status != 304 {
 		body, err = readContent(br, header)
 	}
-	if strings.Contains(string(body), h.Match) {
+	return h.search(body, err)
+}
+
+func (h *Health) unexpected(status int) error {
+	return fmt.Errorf("%s %s: status %d, expected %s", h.Method, h.Path, status, rangesText(h.Expect))
+}
+
+// search looks for what must stand in the content, as far as it was read; err is why no more of it was.
+func (h *Health) search(content []byte, err error) error {
+	if strings.Contains(string(content), h.Match) {
 		return nil
 	}
 	if err != nil {

@@ -41,6 +41,9 @@ type Config struct {
 	// server may take for one try is the transport's to keep (its connect and first-byte timeouts).
 	Transport func(*weir.Endpoint) weir.Transport
 
+	// Protocol is what Transport's speak, as status and explanations tell it; those that are a weir.Chooser know better.
+	Protocol string
+
 	// TransportKey stands for everything that Transport makes its transports of (timeouts, number of
 	// kept connections, TLS). Transports are handed on to the next pool where it is the same.
 	TransportKey string
@@ -93,7 +96,8 @@ type Health struct {
 
 	TLS func(*weir.Endpoint) *tls.Config // checks are encrypted; nil: they are not
 
-	// Transport makes what carries one check by gRPC, of HTTP/2. It is closed after it.
+	// Transport makes what carries one check, which is closed after it; by gRPC it must be of HTTP/2. nil: checks speak
+	// HTTP/1.1, and TLS says whether they are encrypted.
 	Transport func(*weir.Endpoint) weir.Transport
 }
 

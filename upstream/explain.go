@@ -23,8 +23,9 @@ type Explained struct {
 	Address string `json:"address"`
 	Weight  int    `json:"weight"`
 	Backup  bool   `json:"backup,omitempty"`
-	Asked   bool   `json:"asked"`  // it would be asked, first or should those before it fail
-	Reason  string `json:"reason"` // why it stands there, or why it is not asked
+	Speaks  string `json:"speaks,omitempty"` // the protocol; "": it chooses that itself, and has not yet
+	Asked   bool   `json:"asked"`            // it would be asked, first or should those before it fail
+	Reason  string `json:"reason"`           // why it stands there, or why it is not asked
 }
 
 // Explain returns what balancing would do with x now. Nothing is sent; with "round-robin" and
@@ -46,7 +47,7 @@ func (p *Pool) Explain(x *weir.Exchange) Explanation {
 	}
 	for _, s := range p.members {
 		if set.index[s.ep] == nil {
-			e.Servers = append(e.Servers, s.explain(false, s.whyOut()))
+			e.Servers = append(e.Servers, p.explain(s, false, s.whyOut()))
 		}
 	}
 	return e
@@ -60,7 +61,7 @@ func (p *Pool) explainAsked(x *weir.Exchange, set *set) (list []Explained) {
 	for _, ep := range set.bal.Candidates(key, nil) {
 		s := set.index[ep]
 		if limit := s.limit.Load(); limit > 0 && ep.Active.Load() >= limit {
-			full = append(full, s.explain(false, fmt.Sprintf("at its limit of %d exchanges at a time", limit)))
+			full = append(full, p.explain(s, false, fmt.Sprintf("at its limit of %d exchanges at a time", limit)))
 			continue
 		}
 		reason := "if those before it fail"
@@ -70,7 +71,7 @@ func (p *Pool) explainAsked(x *weir.Exchange, set *set) (list []Explained) {
 		case len(list) == 0:
 			reason = p.whyFirst(ep)
 		}
-		list = append(list, s.explain(true, reason))
+		list = append(list, p.explain(s, true, reason))
 	}
 	return append(list, full...)
 }
@@ -111,13 +112,13 @@ func (s *server) whyOut() string {
 	return "not asked"
 }
 
-func (s *server) explain(asked bool, reason string) Explained {
+func (p *Pool) explain(s *server, asked bool, reason string) Explained {
 	if r := s.ep.Ramp.Load(); r > 0 && r < 1000 {
 		reason += fmt.Sprintf("; in slow start, at %d%% of its weight", r/10)
 	}
 	return Explained{
 		Name: s.ep.Name, Address: s.ep.Address, Weight: s.ep.Weight, Backup: s.ep.Backup,
-		Asked: asked, Reason: reason,
+		Speaks: p.spoken(s), Asked: asked, Reason: reason,
 	}
 }
 

@@ -7,47 +7,63 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"weir"
 	"weir/internal/clock"
 )
 
-// A call is one check by gRPC's health protocol (grpc/doc/health-checking.md): an exchange that weir itself is the client
-// of. It is the exchange's Stream.
+// A call is one check on a transport of its own: an exchange that weir itself is the client of. It is the exchange's
+// Stream.
 type call struct {
-	x   weir.Exchange
-	err error // why the server is not well
+	x     weir.Exchange
+	judge func(*weir.Response) error // says of an answer why the server is not well
+	err   error                      // why the server is not well
 
 	mu      sync.Mutex // protects what follows
 	watched weir.Canceler
 	gone    bool // nobody waits any more
 }
 
-// call makes one check of ep by gRPC, on a transport of its own.
+// call makes one check of ep on a transport of its own: by gRPC's health protocol (grpc/doc/health-checking.md), or with
+// an ordinary request.
 func (h *Health) call(ctx context.Context, ep *weir.Endpoint) error {
 	t := h.Transport(ep)
 	defer t.Close()
-	c := &call{}
+	c := &call{judge: h.judgeAnswer}
 	c.x.Reset(&weir.Conn{Protocol: "HTTP/2", Opened: clock.Now()})
-	h.fill(&c.x, ep)
+	c.x.Timing.Start = clock.Now()
+	if h.GRPC {
+		c.judge = judgeGRPC
+		h.fillGRPC(&c.x.Request, ep)
+	} else {
+		h.fill(&c.x.Request, ep)
+	}
+	for _, f := range h.Header {
+		c.x.Request.Header.Add(f.Name, f.Value)
+	}
 	defer context.AfterFunc(ctx, c.leave)()
 	weir.Serve(weir.HandlerFunc(t.RoundTrip), &c.x, c, c)
 	return c.err
 }
 
-// fill makes the request of a check.
-func (h *Health) fill(x *weir.Exchange, ep *weir.Endpoint) {
-	r := &x.Request
-	x.Timing.Start = clock.Now()
+// fillGRPC makes the request of a check by gRPC.
+func (h *Health) fillGRPC(r *weir.Request, ep *weir.Endpoint) {
 	r.Method, r.Scheme, r.Protocol = "POST", "http", "HTTP/2"
 	r.Authority, r.Path = h.host(ep), "/grpc.health.v1.Health/Check"
 	r.Body, r.TETrailers = weir.NewBody(healthRequest(h.Service)), true
 	r.Header.AddKnown(weir.FieldContentType, "application/grpc")
 	r.Header.AddKnown(weir.FieldUserAgent, "weir-health")
-	for _, f := range h.Header {
-		r.Header.Add(f.Name, f.Value)
-	}
+}
+
+// fill makes the request of an ordinary check.
+func (h *Health) fill(r *weir.Request, ep *weir.Endpoint) {
+	r.Method, r.Scheme, r.Protocol = h.Method, "http", "HTTP/1.1"
+	r.Authority = h.host(ep)
+	r.Path, r.Query, _ = strings.Cut(h.Path, "?")
+	r.RawPath = r.Path
+	r.Header.AddKnown(weir.FieldUserAgent, "weir-health")
 }
 
 // Inform implements weir.Stream.
@@ -83,15 +99,35 @@ var errLongAnswer = errors.New("the answer is longer than any to a check is")
 
 // Respond implements weir.Stream: it judges the answer.
 func (c *call) Respond(x *weir.Exchange) error {
-	r := &x.Response
-	switch {
-	case x.Fault != nil:
+	if x.Fault != nil {
 		c.err = x.Fault
 		return nil
-	case r.Status != 200:
-		c.err = fmt.Errorf("status %d, expected 200 of a server of gRPC", r.Status)
-		r.Discard()
+	}
+	c.err = c.judge(&x.Response)
+	x.Response.Discard()
+	return nil
+}
+
+// judgeAnswer judges the answer to an ordinary check.
+func (h *Health) judgeAnswer(r *weir.Response) error {
+	if !h.expects(r.Status) {
+		return h.unexpected(r.Status)
+	}
+	if h.Match == "" {
 		return nil
+	}
+	var content []byte
+	var err error
+	if r.Body != nil {
+		content, err = io.ReadAll(io.LimitReader(r.Body, maxCheckBody))
+	}
+	return h.search(content, err)
+}
+
+// judgeGRPC judges the answer to a check by gRPC.
+func judgeGRPC(r *weir.Response) error {
+	if r.Status != 200 {
+		return fmt.Errorf("status %d, expected 200 of a server of gRPC", r.Status)
 	}
 	var message []byte
 	fields := &r.Header
@@ -106,10 +142,8 @@ func (c *call) Respond(x *weir.Exchange) error {
 		if t := b.Trailer(); t != nil {
 			fields = t
 		}
-		defer b.Close()
 	}
-	c.err = judgeCall(fields, message)
-	return nil
+	return judgeCall(fields, message)
 }
 
 // judgeCall judges an answer by the fields that tell how the call ended, and by what was said before.

@@ -115,8 +115,8 @@ func TestCallJudges(t *testing.T) {
 		"odd wire type":  {says("\x0b\x01", "0"), odd},
 		"field 0":        {says("\x00\x01", "0"), odd},
 		"half a varint":  {says("\x08\x80", "0"), odd},
-		"too long":       {raw(prefixed(strings.Repeat("\x10\x01", maxCheckBody)), nil), "serve: the answer is longer than any to a check is"},
-		"cut":            {raw(prefixed("\x08\x01"), io.ErrUnexpectedEOF), "serve: unexpected EOF"},
+		"too long":       {raw(prefixed(strings.Repeat("\x10\x01", maxCheckBody)), nil), "the answer is longer than any to a check is"},
+		"cut":            {raw(prefixed("\x08\x01"), io.ErrUnexpectedEOF), "unexpected EOF"},
 		"status":         {func(x *weir.Exchange) error { x.Response.Text(404, "what?"); return nil }, "status 404, expected 200 of a server of gRPC"},
 		"fault":          {func(*weir.Exchange) error { return &weir.Fault{Op: "dial", Err: io.EOF} }, "dial: EOF"},
 	} {
@@ -221,3 +221,51 @@ func FuzzHealthStatus(f *testing.F) {
 		}
 	})
 }
+
+// An ordinary check goes over the transport, too, where there is one.
+func TestChecksByTransport(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		fail   error
+		match  string
+		want   string // "": well
+	}{
+		"well":       {204, "", nil, "", ""},
+		"matches":    {200, "all is well", nil, "well", ""},
+		"ill":        {503, "", nil, "", "GET /healthz?deep: status 503, expected 200-399"},
+		"no match":   {200, "ill", nil, "well", `GET /healthz?deep: the content does not hold "well"`},
+		"cut":        {200, "i", io.ErrUnexpectedEOF, "well", "GET /healthz?deep: the answer's content: unexpected EOF"},
+		"no content": {200, "", nil, "well", `GET /healthz?deep: the content does not hold "well"`},
+	} {
+		asked, closed := "", 0
+		h := (&Health{Path: "/healthz?deep", Match: tt.match, Header: []weir.Field{{Name: "X-Key", Value: "k"}}}).orDefaults()
+		h.Transport = func(*weir.Endpoint) weir.Transport {
+			return checked{func(x *weir.Exchange) error {
+				asked = x.Request.Method + " " + x.Request.Authority + " " + x.Request.Path + " " + x.Request.Query + " " + x.Request.Header.Get("X-Key")
+				x.Response.Status = tt.status
+				if tt.body != "" {
+					x.Response.Body = &told{Reader: strings.NewReader(tt.body), err: tt.fail}
+				}
+				return nil
+			}, &closed}
+		}
+		got := ""
+		if err := h.ask(t.Context(), nil, &weir.Endpoint{Name: "a.test:1", Address: "127.0.0.1:1"}); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want || asked != "GET a.test:1 /healthz deep k" || closed != 1 {
+			t.Errorf("%s: %q, want %q; asked %q, closed %d times", name, got, tt.want, asked, closed)
+		}
+	}
+}
+
+// A checked is a transport of checks.
+type checked struct {
+	answer func(x *weir.Exchange) error
+	closed *int
+}
+
+func (c checked) RoundTrip(x *weir.Exchange) error { return c.answer(x) }
+func (c checked) Idle() int                        { return 0 }
+func (c checked) Close()                           { *c.closed++ }

@@ -143,5 +143,5 @@ func sameHealth(a, b *Health) bool {
 	}
 	x, y := *a, *b
 	x.TLS, y.TLS, x.Transport, y.Transport = nil, nil, nil, nil // functions cannot be compared
-	return (a.TLS == nil) == (b.TLS == nil) && reflect.DeepEqual(x, y)
+	return (a.TLS == nil) == (b.TLS == nil) && (a.Transport == nil) == (b.Transport == nil) && reflect.DeepEqual(x, y)
 }

@@ -3,6 +3,7 @@ package upstream
 import (
 	"time"
 
+	"weir"
 	"weir/internal/clock"
 )
 
@@ -31,6 +32,7 @@ type ServerStatus struct {
 	Until     time.Time `json:"until,omitzero"`       // end of the ejection
 	Active    int64     `json:"active"`               // exchanges under way
 	Idle      int       `json:"idle"`                 // kept connections
+	Protocol  string    `json:"protocol"`             // that is spoken with it; "": its choice is not known yet
 	Limit     int64     `json:"limit,omitempty"`      // exchanges at a time
 	LatencyMS float64   `json:"latency_ms,omitempty"` // moving average to the first byte; 0: not known, or not measured
 	SlowStart int64     `json:"slow_start"`           // share of its weight in 1/1000; 1000: all
@@ -65,12 +67,24 @@ func (p *Pool) Status() Status {
 	defer p.mem.mu.Unlock()
 	st.Panic = p.mem.set.Load().panic
 	for _, s := range p.members {
-		st.Servers = append(st.Servers, s.status(p.cfg.Health != nil))
+		v := s.status(p.cfg.Health != nil)
+		v.Protocol = p.spoken(s)
+		st.Servers = append(st.Servers, v)
 	}
 	for _, n := range p.names {
 		st.Names = append(st.Names, n.status())
 	}
 	return st
+}
+
+// spoken is the protocol that is spoken with the server; "": it chooses that itself, and has not yet.
+func (p *Pool) spoken(s *server) string {
+	if c, ok := s.line.Transport.(weir.Chooser); ok {
+		if now, chooses := c.Spoken(); chooses {
+			return now
+		}
+	}
+	return p.cfg.Protocol
 }
 
 // status returns what the server is like. mem.mu is held.

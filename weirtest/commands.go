@@ -100,12 +100,16 @@ func (st *stage) serverTLS(kind []string) (*tls.Config, error) {
 }
 
 func (st *stage) nginx(step *Step) error {
-	name := step.Text
+	words := strings.Fields(step.Text)
+	if len(words) == 0 {
+		return errors.New("which nginx?")
+	}
+	name := words[0]
 	conf, ok := st.files[name+".conf"]
 	if !ok {
 		return fmt.Errorf("no file %q", name+".conf")
 	}
-	n, err := NewNginx(filepath.Join(st.dir, name+".nginx"), st.expand(conf))
+	n, err := NewNginx(filepath.Join(st.dir, name+".nginx"), st.expand(conf), words[1:]...)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,8 @@
 //	origin NAME [unix]       an origin whose every byte the script sends; {{NAME}} is its address
 //	server NAME [unix|local] an origin that answers by itself; see Server
 //	server NAME tls CERT [asks CA]   ... that speaks TLS, and wants a certificate of its clients
-//	nginx NAME               a real nginx; the file NAME.conf holds the contents of its server block
+//	nginx NAME [PARAMETER...]  a real nginx; the file NAME.conf holds the contents of its server block, PARAMETERs are
+//	                         those of its listen, such as ssl http2
 //	weir [FLAG...]           start weir on weir.hcl; {{http}} is the address of its listener "http"
 //	weir broken              ... although it has errors
 //	client NAME [LISTENER]   connect to weir (or, with an @, to an address)

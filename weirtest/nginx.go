@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -38,8 +39,14 @@ http {
 }
 `
 
-// NewNginx starts an nginx whose server block holds conf besides listen. dir must be its own.
-func NewNginx(dir, conf string) (*Nginx, error) {
+// NewNginx starts an nginx whose server block holds conf besides listen, which has the parameters, such as "ssl http2". dir
+// must be its own.
+func NewNginx(dir, conf string, parameters ...string) (*Nginx, error) {
+	return newNginx(dir, conf, "", parameters...)
+}
+
+// newNginx is NewNginx with more in the http block.
+func newNginx(dir, conf, common string, parameters ...string) (*Nginx, error) {
 	s, err := open("")
 	if err != nil {
 		return nil, err
@@ -48,7 +55,7 @@ func NewNginx(dir, conf string) (*Nginx, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf(nginxConf, dir, s.Address(), conf, asWhom())
+	text := fmt.Sprintf(nginxConf, dir, strings.Join(append([]string{s.Address()}, parameters...), " "), conf, asWhom())
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(text), 0o644); err != nil {
 		return nil, err
 	}

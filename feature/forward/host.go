@@ -46,6 +46,14 @@ func parseHost(host string, params []string) (*weir.Template, error) {
 	return t, nil
 }
 
+// Spoken implements weir.Chooser: what the transport below tells.
+func (t *hostTransport) Spoken() (protocol string, chooses bool) {
+	if c, ok := t.Transport.(weir.Chooser); ok {
+		return c.Spoken()
+	}
+	return "", false
+}
+
 // RoundTrip implements weir.Transport.
 func (t *hostTransport) RoundTrip(x *weir.Exchange) error {
 	rule := weir.HostAsUpstream
