@@ -212,7 +212,7 @@ func (b *builder) entry(spec *Spec, hosts []string) (entry, string, error) {
 	if err != nil {
 		return entry{}, "", err
 	}
-	return entry{pattern: p, names: p.names, cond: c, target: spec.Target, spec: spec}, host, nil
+	return entry{pattern: p, cond: c, target: spec.Target, handler: spec.Target.Handler, spec: spec}, host, nil
 }
 
 // pattern is ParsePattern, but parses each text once only.
@@ -287,19 +287,16 @@ func entryHosts(hosts []string, trees []*tree) []string {
 }
 
 func newHostEntry(host string, s *site, trees map[string]*tree) hostEntry {
-	h := hostEntry{host: host, site: s}
+	h := hostEntry{host: host, hostSite: &hostSite{site: s}}
 	for name := range covering(host) {
-		switch t := trees[name]; {
-		case t == nil:
-		case h.tree == nil:
-			h.tree = t
-		default:
-			h.more = append(h.more, t)
+		if t := trees[name]; t != nil {
+			h.trees = append(h.trees, t)
 		}
 	}
-	if h.tree == nil {
-		h.tree = &tree{skeleton: &skeleton{}}
+	if len(h.trees) == 0 {
+		h.trees = []*tree{{paths: paths{skeleton: &skeleton{}}}}
 	}
+	h.first = h.trees[0].paths
 	return h
 }
 

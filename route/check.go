@@ -84,7 +84,7 @@ func (b *builder) checkHosted(s *site) {
 func (s *site) treesBefore() map[*tree][][]*tree {
 	before := map[*tree][][]*tree{}
 	for i := range s.hosts {
-		trees := s.hosts[i].trees()
+		trees := s.hosts[i].trees
 		for j, t := range trees {
 			before[t] = append(before[t], trees[:j])
 		}

@@ -77,7 +77,7 @@ func (h *hostEntry) why(host string) string {
 func (h *hostEntry) verdicts(x *weir.Exchange) []Verdict {
 	var out []Verdict
 	var winner *entry
-	for _, t := range h.trees() {
+	for _, t := range h.trees {
 		for i := range t.entries {
 			e := &t.entries[i]
 			v := Verdict{Label: e.spec.label(), Route: e.target, Pos: e.spec.Pos}
@@ -87,13 +87,13 @@ func (h *hostEntry) verdicts(x *weir.Exchange) []Verdict {
 			case winner == nil:
 				winner, v.Won, v.Reason = e, true, "first in precedence of all that match"
 			default:
-				v.Reason = fmt.Sprintf("matches too, but %s", winner.beats(e, h.trees()))
+				v.Reason = fmt.Sprintf("matches too, but %s", winner.beats(e, h.trees))
 			}
 			out = append(out, v)
 		}
 	}
 	for _, t := range h.site.trees {
-		if slices.Contains(h.trees(), t) {
+		if slices.Contains(h.trees, t) {
 			continue
 		}
 		for i := range t.entries {

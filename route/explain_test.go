@@ -121,7 +121,7 @@ func without(sites []Site, problems []Problem, severity Severity) []Site {
 // reference finds the winner without a tree: it asks every route in order of precedence.
 func reference(r *Router, x *weir.Exchange) *entry {
 	h := r.table(x).find(x.Request.Host())
-	for _, t := range h.trees() {
+	for _, t := range h.trees {
 		for i := range t.entries {
 			if t.entries[i].loses(x) == "" {
 				return &t.entries[i]

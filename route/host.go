@@ -87,23 +87,37 @@ type hostSlot struct {
 	index uint32 // of hosts, plus one; 0: the slot is empty
 }
 
-// A hostEntry is one host of a site, and the trees to search for it, the one with the most specific
-// host first.
+// A hostEntry is one host of a site. It is a line of the processor's cache long and holds all that a request
+// needs to which the first tree has an answer.
 type hostEntry struct {
-	host string  // "example.com", "*.example.com", "*"
-	tree *tree   // the first one
-	more []*tree // the others; there are some where routes name hosts
-	site *site
+	first paths  // of the first tree
+	host  string // "example.com", "*.example.com", "*"
+	*hostSite
+	_ uint64
 }
 
-// trees returns all trees in order.
-func (h *hostEntry) trees() []*tree { return append([]*tree{h.tree}, h.more...) }
+// A hostSite is what a host belongs to, and all trees to search for it, the one with the most specific host first;
+// there are several where routes name hosts.
+type hostSite struct {
+	site  *site
+	trees []*tree
+}
+
+// find returns the entry for what is searched, or nil.
+func (h *hostEntry) find(s *search) *entry {
+	e := h.first.find(s)
+	for i := 1; e == nil && i < len(h.trees); i++ {
+		e = h.trees[i].find(s)
+	}
+	return e
+}
 
 func newHostTable(hosts []hostEntry) *hostTable {
 	size := 2
 	for size < 2*len(hosts) {
 		size *= 2
 	}
+	settleHosts(hosts)
 	t := &hostTable{slots: make([]hostSlot, size), hosts: hosts, labels: -1}
 	for i := range hosts {
 		name := hosts[i].host
@@ -118,6 +132,19 @@ func newHostTable(hosts []hostEntry) *hostTable {
 		t.insert(name, uint32(i+1))
 	}
 	return t
+}
+
+// settleHosts moves the texts of the hosts to one place.
+func settleHosts(hosts []hostEntry) {
+	var all strings.Builder
+	for i := range hosts {
+		all.WriteString(hosts[i].host)
+	}
+	text := all.String()
+	for i := range hosts {
+		h := &hosts[i].host
+		*h, text = text[:len(*h)], text[len(*h):]
+	}
 }
 
 func (t *hostTable) insert(name string, index uint32) {

@@ -49,7 +49,7 @@ func noteNoRoute(h *hostEntry, s *search) string {
 		return fmt.Sprintf("site %q has no route for the server as a whole: only routes for every path take \"*\"", h.site.Name)
 	}
 	path := clip(s.x.Request.Path)
-	near := nearestEntry(h.trees(), s.path)
+	near := nearestEntry(h.trees, s.path)
 	if near == nil {
 		return fmt.Sprintf("site %q has no route for %q", h.site.Name, path)
 	}

@@ -61,10 +61,7 @@ func (s *search) evades(h *hostEntry, e *entry) *entry {
 	}
 	other := search{x: s.x, path: path}
 	params := append([]weir.Param(nil), s.x.Params...)
-	found := h.tree.find(&other)
-	for i := 0; found == nil && i < len(h.more); i++ {
-		found = h.more[i].find(&other)
-	}
+	found := h.find(&other)
 	s.x.Params = append(s.x.Params[:0], params...)
 	if found == nil || found.target == e.target || found.compare(e) > 0 {
 		return nil

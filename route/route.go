@@ -99,7 +99,7 @@ type Spec struct {
 	Cookie  []Match
 	Clients []netip.Prefix // the client is in one of them
 	When    string         // an expression in CEL
-	Target  *weir.Route    // where it leads; the router calls Target.Handler
+	Target  *weir.Route    // where it leads; the router calls the Target.Handler that there is when it is made
 	Label   string         // what messages call it; empty: route "<Pattern>"
 	Pos     fmt.Stringer   // where it is written, for messages; may be nil
 	Partial bool           // not all of its conditions are known: what it says is checked, and it takes no request

@@ -29,10 +29,10 @@ type listenerTable struct {
 // The values in x.Params are pieces of the normal path with its escapes; "*" is what a prefix leaves,
 // without the slash before it.
 func (r *Router) ServeExchange(x *weir.Exchange) error {
-	target, h, err := r.lookup(x)
+	e, h, err := r.lookup(x)
 	switch {
 	case err == nil:
-		return target.Handler.ServeExchange(x)
+		return e.handler.ServeExchange(x)
 	case h != nil && h.site.Missing != nil:
 		return h.site.Missing.ServeExchange(x)
 	}
@@ -41,12 +41,15 @@ func (r *Router) ServeExchange(x *weir.Exchange) error {
 
 // Lookup is ServeExchange without the call of the handler. The error is a *weir.Fault.
 func (r *Router) Lookup(x *weir.Exchange) (*weir.Route, error) {
-	target, _, err := r.lookup(x)
-	return target, err
+	e, _, err := r.lookup(x)
+	if err != nil {
+		return nil, err
+	}
+	return e.target, nil
 }
 
 // lookup also returns the host, where it is known.
-func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
+func (r *Router) lookup(x *weir.Exchange) (*entry, *hostEntry, error) {
 	if !normalize(&x.Request) {
 		return nil, nil, weir.Refuse(weir.CauseRequestPath, "route")
 	}
@@ -70,7 +73,7 @@ func (r *Router) lookup(x *weir.Exchange) (*weir.Route, *hostEntry, error) {
 		return nil, nil, weir.Refuse(weir.CauseRequestPath, "route")
 	}
 	x.Route = e.target
-	return e.target, h, nil
+	return e, h, nil
 }
 
 // noSite refuses a request whose host is of no site. A client that asks for a host on a connection that it
@@ -116,10 +119,7 @@ func (r *Router) table(x *weir.Exchange) *hostTable {
 // run returns the route for the exchange, with its parameters in x.Params, or nil.
 func (s *search) run(h *hostEntry) *entry {
 	s.x.Params = s.x.Params[:0]
-	e := h.tree.find(s)
-	for i := 0; e == nil && i < len(h.more); i++ {
-		e = h.more[i].find(s)
-	}
+	e := h.find(s)
 	if e != nil {
 		s.finish(e)
 	}
@@ -130,7 +130,7 @@ func (s *search) run(h *hostEntry) *entry {
 func (s *search) finish(e *entry) {
 	params := s.x.Params
 	for i := range params {
-		params[i].Name = e.names[i]
+		params[i].Name = e.pattern.names[i]
 	}
 	if path := s.x.Request.Path; len(path) != len(s.path) {
 		e.pattern.restore(params, path, s.path)

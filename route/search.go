@@ -38,9 +38,9 @@ func (s *search) pick(at span) *entry {
 }
 
 // find returns the route for the path, with the values of its parameters in x.Params, or nil.
-func (t *tree) find(s *search) *entry {
-	s.entries = t.entries
-	k := t.skeleton
+func (p *paths) find(s *search) *entry {
+	s.entries = p.entries
+	k := p.skeleton
 	if s.path == "*" {
 		return k.findServer(s)
 	}

@@ -8,11 +8,12 @@ import (
 	"weir"
 )
 
-// An entry is a route as the tree holds it.
+// An entry is a route as the tree holds it. It is a line of the processor's cache long and holds all that a
+// request needs that takes this route.
 type entry struct {
 	cond    *conditions // nil: none
 	target  *weir.Route
-	names   []string // of the pattern's parameters
+	handler weir.Handler // the target's
 	pattern *Pattern
 	spec    *Spec
 	written int // place in the site
@@ -76,9 +77,14 @@ func (s segment) spelt() (n int) {
 
 // A tree is the routes of a site that are for one host, or for all of them.
 type tree struct {
+	paths
+	host string // the host that its routes are for, "" where they are for all of the site's
+}
+
+// paths are routes with what finds them.
+type paths struct {
 	*skeleton
 	entries []entry // in order of precedence
-	host    string  // the host that its routes are for, "" where they are for all of the site's
 }
 
 // A skeleton finds the entries for a path: a radix tree whose branches are tried in the order of
@@ -130,7 +136,7 @@ func newTree(host string, entries []entry, shared map[string]*skeleton) *tree {
 		k = newSkeleton(entries)
 		shared[string(key)] = k
 	}
-	return &tree{k, entries, host}
+	return &tree{paths{k, entries}, host}
 }
 
 func newSkeleton(entries []entry) *skeleton {
