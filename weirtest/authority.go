@@ -1,9 +1,11 @@
 package weirtest
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -73,6 +75,9 @@ func pemOf(kind string, raw []byte) []byte {
 type wish struct {
 	names       []string // hosts and addresses
 	late, early bool     // it has expired, or is not valid yet
+	rsa         bool     // the key is one of RSA with 2048 bits, not of P-256
+	months      int      // it lasts, in the place of a day
+	revocations string   // where the authority says that it lists what it has revoked
 }
 
 // A pair is a certificate and its key.
@@ -82,7 +87,7 @@ type pair struct {
 }
 
 func (a *authority) sign(w wish) (*pair, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := w.key()
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +107,13 @@ func (a *authority) sign(w wish) (*pair, error) {
 	}, err
 }
 
+func (w wish) key() (crypto.Signer, error) {
+	if w.rsa {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+}
+
 func (w wish) template() *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
 	c := &x509.Certificate{
@@ -109,6 +121,12 @@ func (w wish) template() *x509.Certificate {
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if w.months > 0 {
+		c.NotAfter = time.Now().AddDate(0, w.months, 0)
+	}
+	if w.revocations != "" {
+		c.CRLDistributionPoints = []string{w.revocations}
 	}
 	switch {
 	case w.late:

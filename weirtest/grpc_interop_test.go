@@ -45,7 +45,7 @@ func TestGRPCInterop(t *testing.T) {
 				t.Fatal(err)
 			}
 			origin := startInterop(t, server, mode, pem, key)
-			w := startGRPC(t, mode, interopConfig(mode, origin))
+			w := startHoused(t, interopConfig(mode, origin))
 			for _, name := range interopCases {
 				t.Run(name, func(t *testing.T) { interop(t, client, mode, name, w) })
 			}

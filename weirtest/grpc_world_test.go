@@ -39,7 +39,7 @@ func eachGRPC(t *testing.T, f func(w *grpcWorld)) {
 func newGRPCWorld(t *testing.T, mode string) *grpcWorld {
 	t.Helper()
 	w := &grpcWorld{t: t, mode: mode, origin: newGRPCOrigin(t, mode)}
-	w.weir = startGRPC(t, mode, w.config(""))
+	w.weir = startHoused(t, w.config(""))
 	w.client = grpcClient(t)
 	return w
 }
@@ -91,8 +91,8 @@ site "localhost" {
 `, protocol, front, AdminSocket, server, protocol, more)
 }
 
-// startGRPC starts weir in a directory that has the certificates of the house.
-func startGRPC(t *testing.T, mode, config string) *Process {
+// startHoused starts weir in a directory that has the certificate of the house, weir.pem, its key, and root.pem.
+func startHoused(t *testing.T, config string) *Process {
 	t.Helper()
 	dir := t.TempDir()
 	certificate, err := atHome()

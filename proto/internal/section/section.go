@@ -203,6 +203,9 @@ func (s *Section) settleRequest() error {
 		if s.Method != "CONNECT" || s.seen&ordinary != ordinary || s.authority == "" || s.Protocol == "" {
 			return ErrPseudo
 		}
+		if s.Length >= 0 || s.Expect != "" { // what follows is no content
+			return ErrPseudo
+		}
 	case s.Method == "CONNECT":
 		if s.seen != pseudoMethod|pseudoAuthority {
 			return ErrPseudo

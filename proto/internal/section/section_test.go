@@ -149,6 +149,8 @@ func TestRequestLines(t *testing.T) {
 		{":method=CONNECT :protocol=websocket :scheme=http :path=/ :authority=a", nil},
 		{":method=CONNECT :protocol=websocket :scheme=http :path=/", ErrPseudo},
 		{":method=CONNECT :protocol=websocket :path=/ :authority=a", ErrPseudo},
+		{":method=CONNECT :protocol=websocket :scheme=http :path=/ :authority=a content-length=0", ErrPseudo},
+		{":method=CONNECT :protocol=websocket :scheme=http :path=/ :authority=a expect=100-continue", ErrPseudo},
 		{":method=CONNECT :protocol= :scheme=http :path=/ :authority=a", ErrPseudo},
 		{":method=GET :protocol=websocket :scheme=http :path=/ :authority=a", ErrPseudo},
 	} {
