@@ -20,6 +20,7 @@ type Request struct {
 	Upgrade   string // protocol the client wants to switch to ("websocket"); "": none
 	Protocol  string // "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"
 
+	EmptyQuery bool // Query is "", and its "?" was sent all the same
 	Expect     bool // the client waits for 100 (Continue) before it sends the body
 	TETrailers bool // the client takes trailers
 	Touched    bool // a byte of Body was taken: the request can't be sent a second time
@@ -29,6 +30,24 @@ func (r *Request) reset() {
 	h := r.Header
 	h.Reset()
 	*r = Request{Header: h}
+}
+
+// HasQuery reports whether a "?" stands behind the path.
+func (r *Request) HasQuery() bool { return r.Query != "" || r.EmptyQuery }
+
+// Target returns path and query as they are.
+func (r *Request) Target() string {
+	if !r.HasQuery() {
+		return r.Path
+	}
+	return r.Path + "?" + r.Query
+}
+
+// SetTarget takes a path, with its query if it has one, for Path and RawPath, Query and EmptyQuery.
+func (r *Request) SetTarget(target string) {
+	var mark bool
+	r.Path, r.Query, mark = strings.Cut(target, "?")
+	r.RawPath, r.EmptyQuery = r.Path, mark && r.Query == ""
 }
 
 // Host returns Authority without port and brackets, as it was sent.

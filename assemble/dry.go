@@ -42,7 +42,7 @@ func (unconnected) Close()    {}
 // exchange makes an exchange of a request, as a protocol would. A *weir.Fault is the protocol's refusal; the
 // exchange is there all the same.
 func (g *generation) exchange(q Request) (*weir.Exchange, error) {
-	scheme, authority, path, query, err := splitURL(q.URL)
+	scheme, authority, target, err := splitURL(q.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -63,20 +63,16 @@ func (g *generation) exchange(q Request) (*weir.Exchange, error) {
 	x := &weir.Exchange{}
 	x.Reset(conn)
 	x.Request.Scheme = scheme
-	if f := h1.ParseHead(headOf(q, authority, path, query), g.limits(conn.Listener), &x.Request); f != nil {
-		x.Request.Method, x.Request.Authority, x.Request.Path, x.Request.Query = q.Method, authority, path, query
+	if f := h1.ParseHead(headOf(q, authority, target), g.limits(conn.Listener), &x.Request); f != nil {
+		x.Request.Method, x.Request.Authority = q.Method, authority
+		x.Request.SetTarget(target)
 		return x, f
 	}
-	x.Request.RawPath = x.Request.Path
 	return x, g.believe(x)
 }
 
 // headOf writes the request as a client would.
-func headOf(q Request, authority, path, query string) string {
-	target := path
-	if query != "" {
-		target += "?" + query
-	}
+func headOf(q Request, authority, target string) string {
 	var fields strings.Builder
 	for _, f := range q.Header {
 		if weir.EqualFold(f.Name, "host") {
@@ -131,29 +127,28 @@ func (g *generation) listener(scheme, authority string) string {
 	return g.snapshot.Listeners[0].Name
 }
 
-// splitURL takes a URL apart without changing anything of its path.
-func splitURL(text string) (scheme, authority, path, query string, err error) {
+// splitURL takes a URL apart without changing anything of its path and query, which are target.
+func splitURL(text string) (scheme, authority, target string, err error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
 		scheme, rest = "http", text
 	}
 	if scheme != "http" && scheme != "https" {
-		return "", "", "", "", errors.New("the scheme of a URL is http or https, not \"" + scheme + "\"")
+		return "", "", "", errors.New("the scheme of a URL is http or https, not \"" + scheme + "\"")
 	}
 	rest, _, _ = strings.Cut(rest, "#")
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
-	authority, rest = rest[:end], rest[end:]
+	authority, target = rest[:end], rest[end:]
 	if authority == "" {
-		return "", "", "", "", errors.New("the URL names no host")
+		return "", "", "", errors.New("the URL names no host")
 	}
-	path, query, _ = strings.Cut(rest, "?")
-	if path == "" {
-		path = "/"
+	if !strings.HasPrefix(target, "/") {
+		target = "/" + target
 	}
-	return scheme, authority, path, query, nil
+	return scheme, authority, target, nil
 }
 
 // try runs x through the chain of its route, up to where a server would be asked.

@@ -85,7 +85,7 @@ func location(r *weir.Request, port int) string {
 		b.WriteString(":" + strconv.Itoa(port))
 	}
 	b.WriteString(r.RawPath)
-	if r.Query != "" {
+	if r.HasQuery() {
 		b.WriteString("?" + r.Query)
 	}
 	return b.String()

@@ -45,7 +45,7 @@ func (r *redirect) location(x *weir.Exchange) (string, error) {
 	switch {
 	case r.query != nil:
 		out = r.query.AppendEscaped(append(out, '?'), x, r.queryValue)
-	case r.keepQuery && x.Request.Query != "":
+	case r.keepQuery && x.Request.HasQuery():
 		out = syntax.AppendWholeQuery(append(out, '?'), x.Request.Query)
 	}
 	if r.fragment != nil {

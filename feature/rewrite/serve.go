@@ -14,7 +14,7 @@ func (r *rewrite) ServeExchange(x *weir.Exchange) error {
 	if q.Path == "*" {
 		return r.next.ServeExchange(x)
 	}
-	path, query := q.Path, q.Query
+	path, query, empty := q.Path, q.Query, q.EmptyQuery
 	stripped, err := r.apply(x)
 	if err == nil {
 		if stripped && r.prefix {
@@ -22,7 +22,7 @@ func (r *rewrite) ServeExchange(x *weir.Exchange) error {
 		}
 		err = r.next.ServeExchange(x)
 	}
-	q.Path, q.Query = path, query
+	q.Path, q.Query, q.EmptyQuery = path, query, empty
 	if err == nil && r.location {
 		r.restore(x, stripped)
 	}
@@ -62,7 +62,7 @@ func (r *rewrite) fill(x *weir.Exchange) {
 	end := len(out)
 	if r.query != nil {
 		out = r.query.AppendEscaped(out, x, r.queryValue)
-		x.Request.Query = strings.Trim(string(out[end:]), "&")
+		x.Request.Query, x.Request.EmptyQuery = strings.Trim(string(out[end:]), "&"), false
 	}
 	x.Scratch = out
 	x.Request.Path = string(out[:end])

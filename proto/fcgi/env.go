@@ -63,7 +63,7 @@ func (w *variables) request(r *weir.Request, path string, length int64) {
 		w.set("HTTPS", "on")
 	}
 	w.set("QUERY_STRING", r.Query)
-	if r.Query != "" {
+	if r.HasQuery() {
 		w.set("REQUEST_URI", path+"?"+r.Query)
 	} else {
 		w.set("REQUEST_URI", path)

@@ -131,7 +131,11 @@ func parseLine(line string, r *weir.Request) (string, *weir.Fault) {
 	default:
 		if len(version) == 8 && strings.HasPrefix(version, "HTTP/") && version[6] == '.' &&
 			class[version[5]]&class[version[7]]&classDigit != 0 {
-			return "", badRequest(weir.CauseRequestVersion, errVersion)
+			if version[5] != '1' {
+				return "", badRequest(weir.CauseRequestVersion, errVersion)
+			}
+			r.Protocol = "HTTP/1.1" // a later minor version is read as the last one known (RFC 9110, section 2.5)
+			break
 		}
 		return "", badRequest(weir.CauseRequestLine, errRequestLine)
 	}
@@ -186,12 +190,7 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 		return badRequest(weir.CauseRequestHost, errHost)
 	}
 	r.Authority = host
-	if k := strings.IndexByte(target, '?'); k >= 0 {
-		r.Path, r.Query = target[:k], target[k+1:]
-	} else {
-		r.Path, r.Query = target, ""
-	}
-	r.RawPath = r.Path
+	r.SetTarget(target)
 	return nil
 }
 

@@ -12,7 +12,7 @@ func appendRequestHead(dst []byte, r *weir.Request) []byte {
 	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
 	dst = append(dst, r.Path...)
-	if r.Query != "" {
+	if r.HasQuery() {
 		dst = append(dst, '?')
 		dst = append(dst, r.Query...)
 	}
