@@ -194,7 +194,7 @@ func mirrorBlock() *block {
 			{name: "to", kind: reference, of: "upstream", required: true, example: "upstream.next", doc: "The upstream that gets them."},
 			{name: "share", kind: percent, min: 1, max: 100, def: "100%", doc: "Of how many requests."},
 			{name: "max_body", kind: size, zero: true, def: "64KiB", doc: "Requests with more content are not copied; 0B: only those without."},
-			{name: "concurrent", kind: whole, min: 1, max: 1 << 20, def: "64", doc: "How many copies may be under way; further ones are dropped."},
+			{name: "concurrent", kind: whole, min: 1, max: 1 << 20, def: "64", doc: "How many copies may be under way, each for 10s at most; further ones are dropped."},
 		},
 	}
 }

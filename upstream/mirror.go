@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"weir"
-	"weir/internal/clock"
 )
 
 // Mirror says how requests are copied to a shadow. Zero values mean the defaults.
@@ -20,11 +19,12 @@ type Mirror struct {
 	Concurrent int     // copies under way, at most; what comes beyond is not copied; default 64
 }
 
-// How much of a shadow's answer is read to keep its connection, and for how long; after that it is dropped. One that falls
-// silent ends by the time that servers have for that.
+// How much of a shadow's answer is read to keep its connection, and how long a copy may take from its beginning to its
+// end, waiting in a queue included: after that it is broken off, so that a shadow that is silent does not hold the
+// places for copies.
 const (
 	mirrorAnswer = 1 << 20
-	mirrorTime   = 30 * time.Second
+	mirrorTime   = 10 * time.Second
 )
 
 // A mirror answers by main and copies requests to shadow.
@@ -94,14 +94,57 @@ func (m *mirror) send(x *weir.Exchange, content []byte) {
 		x.Request.Body = &bytesBody{Reader: bytes.NewReader(content), n: int64(len(content))}
 	}
 	x.Request.Expect, x.Request.Touched = false, false
-	if err := m.shadow.ServeExchange(x); err != nil {
-		m.log.Debug("mirrored request has no answer", "reason", err.Error())
+	s := &copyStream{log: m.log}
+	end := time.AfterFunc(mirrorTime, s.leave)
+	defer end.Stop()
+	weir.Serve(m.shadow, x, s, weir.Observers(nil))
+}
+
+// A copyStream stands for the client of a copy: one that reads no more of an answer than keeps the connection, and
+// leaves after a time.
+type copyStream struct {
+	log *slog.Logger
+
+	mu     sync.Mutex // protects the rest; held while somebody is told, so that nobody is who watches no more
+	target weir.Canceler
+	left   bool
+}
+
+// Inform implements weir.Stream.
+func (s *copyStream) Inform(int, *weir.Header) error { return nil }
+
+// Reset implements weir.Stream.
+func (s *copyStream) Reset(*weir.Fault) {}
+
+// Respond implements weir.Stream.
+func (s *copyStream) Respond(x *weir.Exchange) error {
+	if x.Fault != nil {
+		s.log.Debug("mirrored request has no answer", "reason", x.Fault.Error())
 	}
 	if b := x.Response.Body; b != nil {
-		_, _ = io.Copy(&abyss{left: mirrorAnswer, until: clock.Now() + int64(mirrorTime)}, b)
+		_, _ = io.Copy(&abyss{left: mirrorAnswer}, b)
 	}
 	x.Response.Discard()
-	weir.Finish(x, nil, weir.Observers(nil))
+	return nil
+}
+
+// Watch implements weir.Stream.
+func (s *copyStream) Watch(c weir.Canceler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.target = c
+	if s.left && c != nil {
+		c.Cancel()
+	}
+}
+
+func (s *copyStream) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = true
+	if s.target != nil {
+		s.target.Cancel()
+	}
 }
 
 // A tee is the content of a request that is copied on its way.
@@ -155,15 +198,12 @@ func (b *bytesBody) Close() error          { return nil }
 func (b *bytesBody) Len() int64            { return b.n }
 func (b *bytesBody) Trailer() *weir.Header { return nil }
 
-// An abyss swallows what is written, up to a limit and a time.
-type abyss struct {
-	left  int
-	until int64 // a value of clock.Now
-}
+// An abyss swallows what is written, up to a limit.
+type abyss struct{ left int }
 
 // Write implements io.Writer.
 func (a *abyss) Write(p []byte) (int, error) {
-	if a.left -= len(p); a.left < 0 || clock.Now() > a.until {
+	if a.left -= len(p); a.left < 0 {
 		return 0, io.ErrShortWrite
 	}
 	return len(p), nil

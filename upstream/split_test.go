@@ -205,6 +205,50 @@ func TestMirrorIsBounded(t *testing.T) {
 	})
 }
 
+// A shadow that says nothing, or never ends, gives the place for a copy free.
+func TestMirrorOfSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, silent := range []weir.HandlerFunc{
+			func(x *weir.Exchange) error {
+				gone := make(silence)
+				x.Watch(gone)
+				defer x.Watch(nil)
+				<-gone
+				return errors.New("canceled")
+			},
+			func(x *weir.Exchange) error {
+				gone := make(silence)
+				x.Watch(gone)
+				x.Response.Status, x.Response.Body = 200, gone
+				return nil
+			},
+		} {
+			var main tally
+			h := NewMirror(&main, silent, Mirror{}, nil, nil)
+			ask(h)
+			time.Sleep(mirrorTime - 1)
+			synctest.Wait()
+			if n := h.(*mirror).running.Load(); n != 1 {
+				t.Errorf("%d copies before the time is over", n)
+			}
+			time.Sleep(1)
+			synctest.Wait()
+			if n := h.(*mirror).running.Load(); n != 0 {
+				t.Errorf("%d copies after it", n)
+			}
+		}
+	})
+}
+
+// A silence is a body of which nothing comes until its reader is told that he has left.
+type silence chan struct{}
+
+func (s silence) Cancel()                  { close(s) }
+func (s silence) Read([]byte) (int, error) { <-s; return 0, io.ErrUnexpectedEOF }
+func (s silence) Close() error             { return nil }
+func (s silence) Len() int64               { return -1 }
+func (s silence) Trailer() *weir.Header    { return nil }
+
 func TestMirrorSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var main, shadow tally
