@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
@@ -110,21 +111,28 @@ func (r *reader) file(n *node, a *attr, name string, at hcl.Range) (string, bool
 	return path, true
 }
 
-// readable says why a file cannot be read.
+// readable says why a file cannot be read. One that is no regular file might never end.
 func readable(path string) error {
-	f, err := os.Open(path)
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errFolder
+	case !info.Mode().IsRegular():
+		return errSpecial
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // in case it has become a pipe
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errFolder
-	}
-	return err
+	return f.Close()
 }
 
-var errFolder = errors.New("it is a folder")
+var (
+	errFolder  = errors.New("it is a folder")
+	errSpecial = errors.New("it is no regular file")
+)
 
 // absolute resolves a name against the folder of the file in which it is written.
 func (r *reader) absolute(name string, at hcl.Range) string {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -24,14 +25,26 @@ var (
 	errManyNames  = fmt.Errorf("would have to be compared with more than %d names", maxVisited)
 )
 
-// readMain reads the main file, which may be a pipe such as a shell makes of <(command).
+// readMain reads the main file. Standard input and what the process was given open, such as a shell makes of
+// <(command), may be a pipe: all else that is no regular file is refused without a byte being read, as nobody may ever
+// write to it.
 func readMain(name string) ([]byte, error) {
+	if !givenOpen(name) {
+		return readIncluded(name)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	return readAll(f)
+}
+
+// givenOpen reports whether name stands for a descriptor of this process.
+func givenOpen(name string) bool {
+	folder, number := filepath.Split(name)
+	_, err := strconv.ParseUint(number, 10, 16)
+	return name == "/dev/stdin" || (folder == "/dev/fd/" || folder == "/proc/self/fd/") && err == nil
 }
 
 // readIncluded reads an included file. Whatever is no regular file, once links are followed, is refused without a byte

@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,6 +93,43 @@ func TestIncludeNoFile(t *testing.T) {
 	_, diags := Parse(filepath.Join(dir, "weir.hcl"), []byte(`include = ["*.hcl", "pipe.hcl", "zero.hcl"]`+"\n"))
 	if got := strings.Count(said(t, diags), `is no regular file`); got != 4 {
 		t.Errorf("%d times\n%s", got, said(t, diags))
+	}
+}
+
+// Nor is anything else that a configuration names, or the main file: of a pipe nobody knows whether somebody writes to it.
+func TestNoPipes(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "weir.hcl")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, diags := Load(pipe); c != nil || !strings.Contains(said(t, diags), `is no regular file`) {
+		t.Errorf("%v\n%s", c, said(t, diags))
+	}
+	_, diags := Parse("weir.hcl", []byte(`site "*" {
+  respond "/*" {}
+  errors {
+    page "404" { file = "`+pipe+`" }
+  }
+}
+`))
+	if !strings.Contains(said(t, diags), "it is no regular file") {
+		t.Error(said(t, diags))
+	}
+}
+
+// A pipe that a process was given open can be read.
+func TestMainFromDescriptor(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("listener \"http\" { address = \"127.0.0.1:0\" }\nsite \"*\" {\n  respond \"/*\" {}\n}\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if c, diags := Load(fmt.Sprintf("/dev/fd/%d", r.Fd())); c == nil || diags.HasErrors() {
+		t.Error(said(t, diags))
 	}
 }
 

@@ -5,41 +5,67 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// pipe puts something in place of a file whose reading never ends.
-func pipe(t *testing.T, file string) {
+// fed is a weir that reads its configuration from a pipe, a pipe that write opens.
+func fed(t *testing.T) (r *running, write func() *os.File) {
 	t.Helper()
-	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hanging is a weir whose reload hangs.
-func hanging(t *testing.T, text string) *running {
-	t.Helper()
-	r := run(t, text)
-	r.await(t, "serving")
-	pipe(t, r.file)
-	r.signal(t, syscall.SIGHUP)
-	w, err := os.OpenFile(r.file, os.O_WRONLY, 0) // returns when it is being read
+	end, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Close() })
-	return r
+	defer end.Close()
+	r = &running{Cmd: exec.CommandContext(t.Context(), "weir", "run", "-c", "/dev/fd/3")}
+	r.ExtraFiles = []*os.File{end}
+	r.launch(t)
+	return r, func() *os.File {
+		t.Helper()
+		w, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		return w
+	}
+}
+
+// feed writes text, and more than a pipe holds: when it returns, somebody reads.
+func feed(t *testing.T, w *os.File, text string) {
+	t.Helper()
+	if _, err := w.WriteString(text + strings.Repeat("# more\n", 10<<10)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// feeding is fed after it has begun to serve. hang has it reload, which hangs.
+func feeding(t *testing.T, text string) (r *running, hang func()) {
+	t.Helper()
+	r, open := fed(t)
+	w := open()
+	feed(t, w, text)
+	w.Close()
+	return r, func() {
+		t.Helper()
+		r.signal(t, syscall.SIGHUP)
+		feed(t, open(), "")
+	}
 }
 
 func TestTermEndsHangingReload(t *testing.T) {
-	r := hanging(t, says("one"))
+	r, hang := feeding(t, says("one"))
+	r.await(t, "serving")
+	hang()
 	r.signal(t, syscall.SIGTERM)
 	r.await(t, "stopped")
 	r.ends(t, exitOK)
@@ -50,11 +76,10 @@ func TestTermEndsHangingReload(t *testing.T) {
 
 func TestSecondTermEndsHangingReload(t *testing.T) {
 	origin, asked, _ := held(t)
-	r := run(t, before(origin))
+	r, hang := feeding(t, before(origin))
 	go http.Get(r.url(t))
 	<-asked
-	pipe(t, r.file)
-	r.signal(t, syscall.SIGHUP)
+	hang()
 	r.signal(t, syscall.SIGTERM)
 	r.await(t, "stopping")
 	r.signal(t, syscall.SIGTERM)
@@ -62,14 +87,8 @@ func TestSecondTermEndsHangingReload(t *testing.T) {
 }
 
 func TestTermEndsHangingStart(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "weir.hcl")
-	pipe(t, file)
-	r := launch(t, nil, "run", "-c", file)
-	w, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
+	r, open := fed(t)
+	feed(t, open(), "")
 	r.signal(t, syscall.SIGTERM)
 	r.ends(t, exitOK)
 }
