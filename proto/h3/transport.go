@@ -27,7 +27,7 @@ type TransportConfig struct {
 	FirstByte   time.Duration // from the end of the request to the end of the answer's head; default 60s
 	Stall       time.Duration // silence in the middle of an answer, or of a server that takes no more; default 60s
 	KeepIdle    time.Duration // how long a connection without requests is kept; default 60s
-	Connections int           // at most; default 8
+	Connections int           // at most; default 256, each opened only where those there are have no room
 	Streams     int           // requests under way on one connection before there is another; default 100
 	Limits      Limits        // of answers
 
@@ -46,7 +46,7 @@ func (c TransportConfig) orDefaults() TransportConfig {
 	def(&c.Stall, time.Minute)
 	def(&c.KeepIdle, time.Minute)
 	if c.Connections <= 0 {
-		c.Connections = 8
+		c.Connections = 256
 	}
 	if c.Streams <= 0 {
 		c.Streams = 100
