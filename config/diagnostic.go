@@ -151,7 +151,7 @@ func (d *Diagnostic) mark() string {
 // Sorted puts the diagnostics of a configuration in the order of its files and lines.
 func (c *Config) Sorted(d Diagnostics) Diagnostics { return d.sorted(c.Files) }
 
-// sorted puts them in the order of files, as given, and lines.
+// sorted puts them in the order of files, as given, and lines, each once.
 func (d Diagnostics) sorted(files []string) Diagnostics {
 	slices.SortStableFunc(d, func(a, b Diagnostic) int {
 		return cmp.Or(
@@ -160,7 +160,9 @@ func (d Diagnostics) sorted(files []string) Diagnostics {
 			cmp.Compare(a.Pos.Column, b.Pos.Column),
 		)
 	})
-	return d
+	return slices.CompactFunc(d, func(a, b Diagnostic) bool {
+		return a.Pos == b.Pos && a.Severity == b.Severity && a.Summary == b.Summary
+	})
 }
 
 // errors are those of them that are errors.

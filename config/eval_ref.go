@@ -196,7 +196,7 @@ func checkAddress(s string) (complaint, hint string) {
 		return complain(strings.HasPrefix(path, "/"), "does not name a socket by its whole path"), ""
 	}
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
-		return "is a URL, not an address", map[bool]string{true: "write " + quote(strings.TrimSuffix(rest, "/"))}[scheme == "http"]
+		return "is a URL, not an address", addressOf(scheme, rest)
 	}
 	host, port, err := net.SplitHostPort(s)
 	switch {
@@ -210,6 +210,25 @@ func checkAddress(s string) (complaint, hint string) {
 		return "names no host", ""
 	}
 	return complain(isPort(port), "has no valid port"), ""
+}
+
+// addressOf is what to write for a URL of a server.
+func addressOf(scheme, rest string) string {
+	rest, path, _ := strings.Cut(rest, "/")
+	port, hint := map[string]string{"http": "80", "https": "443"}[scheme], ""
+	if port == "" || rest == "" {
+		return ""
+	}
+	if _, _, err := net.SplitHostPort(rest); err != nil {
+		rest = net.JoinHostPort(strings.Trim(rest, "[]"), port)
+	}
+	if scheme == "https" {
+		hint = " and a tls block beside it"
+	}
+	if path != "" {
+		hint += "; a rewrite block of the route changes the path"
+	}
+	return "write " + quote(rest) + hint
 }
 
 // isPort reports whether s is a port, with or without the colon before it.

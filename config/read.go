@@ -292,7 +292,10 @@ func (r *reader) unknown(n *node, it item) {
 	names := n.schema.names()
 	r.uses(it)
 	hint := didYouMean(it.name, names)
-	if hint == "" {
+	switch theirs := elsewhereCalled[it.name]; {
+	case slices.Contains(names, theirs):
+		hint = "did you mean " + quote(theirs) + "?"
+	case hint == "":
 		hint = r.elsewhere(it.name)
 	}
 	detail := ""
@@ -300,6 +303,17 @@ func (r *reader) unknown(n *node, it item) {
 		detail = "known here: " + strings.Join(n.schema.usable(), ", ")
 	}
 	r.report(it.at, in(n, "unknown "+what+" "+quote(it.name)), detail, hint)
+}
+
+// elsewhereCalled has words of other proxies, with what they are called here.
+var elsewhereCalled = map[string]string{
+	"location": "route", "handle": "route", "path": "route", "rule": "route",
+	"proxy_pass": "proxy", "reverse_proxy": "proxy", "backend": "upstream", "target": "proxy", "pool": "upstream",
+	"server": "site", "virtual_host": "site", "vhost": "site", "frontend": "listener", "entrypoint": "listener",
+	"server_name": "hosts", "host_name": "hosts", "domains": "hosts", "listen": "address", "bind": "address",
+	"return": "respond", "error_page": "errors", "access_log": "log", "error_log": "log",
+	"lb_policy": "balance", "algorithm": "balance", "strategy": "balance", "healthcheck": "health", "health_check": "health",
+	"retries": "retry", "outlier_detection": "outlier", "set_header": "request", "add_header": "response",
 }
 
 // elsewhere tells in which other blocks there is something of that name.

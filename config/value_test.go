@@ -68,7 +68,9 @@ func TestAddresses(t *testing.T) {
 		"name:http":       "has no valid port",
 		"a b:80":          "names no host",
 		"http://name:80/": `write "name:80"`,
-		"https://name":    "is a URL, not an address",
+		"https://name":    `write "name:443" and a tls block beside it`,
+		"http://name/a/b": `write "name:80"; a rewrite block of the route changes the path`,
+		"ftp://name":      "is a URL, not an address",
 		"unix:app.sock":   "does not name a socket by its whole path",
 	} {
 		complaint, hint := checkAddress(text)

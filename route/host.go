@@ -32,7 +32,9 @@ func parseHost(text string) (string, error) {
 	case strings.HasPrefix(host, "*."):
 		wild, host = "*.", host[2:]
 	case strings.Contains(host, "://"):
-		return "", fmt.Errorf("host %q: a host has no scheme", text)
+		_, bare, _ := strings.Cut(host, "://")
+		bare, _, _ = strings.Cut(bare, "/")
+		return "", fmt.Errorf("host %q: a host has no scheme: write %q", text, bare)
 	}
 	if err := checkHost(host); err != nil {
 		return "", fmt.Errorf("host %q: %w", text, err)
@@ -51,7 +53,8 @@ func checkHost(host string) error {
 	case strings.Contains(host, "*"):
 		return errors.New("\"*\" stands alone or for the first labels, as in \"*.example.com\"")
 	case strings.Contains(host, ":"):
-		return errors.New("the port belongs to the listener")
+		name, _, _ := strings.Cut(host, ":")
+		return fmt.Errorf("the port belongs to the listener: write %q", name)
 	case strings.Contains(host, ".."), strings.HasPrefix(host, "."):
 		return errors.New("a label is empty")
 	case strings.ContainsAny(host, " \t/?#@\\%\"'<>[]{}|^`~,;"):

@@ -107,8 +107,8 @@ func (s *segment) addLiteral(literal, part, text string) error {
 }
 
 func starError(part, text string) error {
-	if strings.HasSuffix(text, "*") && strings.Count(text, "*") == 1 {
-		return fmt.Errorf("\"*\" stands for whole segments: write %q", strings.TrimRight(text, "*")+"/*")
+	if strings.HasSuffix(text, "*") && strings.Count(text, "*") == 1 || strings.HasSuffix(text, "/**") && strings.Count(text, "*") == 2 {
+		return fmt.Errorf("\"*\" stands for whole segments: write %q", strings.TrimSuffix(strings.TrimRight(text, "*"), "/")+"/*")
 	}
 	return fmt.Errorf("\"*\" stands only at the end: write %q for one segment", strings.ReplaceAll(part, "*", "{name}"))
 }

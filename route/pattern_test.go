@@ -21,6 +21,7 @@ func TestPatternErrors(t *testing.T) {
 		"/{a}/{a}":     `{a} stands there twice`,
 		"/{a}{b}":      `between {a} and the next name something must stand that tells where one ends`,
 		"/a*":          `"*" stands for whole segments: write "/a/*"`,
+		"/b/**":        `"*" stands for whole segments: write "/b/*"`,
 		"/*/b":         `"*" stands only at the end: write "{name}" for one segment`,
 		"/a?b=1":       `the query is no part of it: use the query condition`,
 		"/a/../b":      `".." can't stand in a path: no request would match`,

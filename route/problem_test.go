@@ -97,8 +97,8 @@ warning: 7: site "a": route "~ ^/a/b[.]html$" can never match: route "/a/{x}.htm
 			{Name: "a", Hosts: []string{"a.test", "A.test.", "http://a.test", "a.test:80", "a*.test", "", "a b"}, Pos: place("1")},
 			{Name: "none"},
 		}, `warning: 1: site "a": host "A.test." stands there twice
-error: 1: site "a": host "http://a.test": a host has no scheme
-error: 1: site "a": host "a.test:80": the port belongs to the listener
+error: 1: site "a": host "http://a.test": a host has no scheme: write "a.test"
+error: 1: site "a": host "a.test:80": the port belongs to the listener: write "a.test"
 error: 1: site "a": host "a*.test": "*" stands alone or for the first labels, as in "*.example.com"
 error: 1: site "a": host "": is empty
 error: 1: site "a": host "a b": not a domain name
