@@ -115,7 +115,7 @@ func (w wish) key() (crypto.Signer, error) {
 }
 
 func (w wish) template() *x509.Certificate {
-	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62))
+	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	c := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: strings.Join(w.names, " ")},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/quic-go/qpack"
 	"github.com/quic-go/quic-go"
@@ -59,7 +60,7 @@ func newH3(ctx context.Context, address string, local *net.UDPAddr, t *tls.Confi
 	}
 	t = t.Clone()
 	t.NextProtos = []string{"h3"}
-	conn, err := quic.Dial(ctx, udp, to, t, &quic.Config{MaxIncomingStreams: -1})
+	conn, err := quic.Dial(ctx, udp, to, t, &quic.Config{MaxIncomingStreams: -1, KeepAlivePeriod: 10 * time.Second})
 	if err != nil {
 		udp.Close()
 		return nil, err
