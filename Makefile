@@ -9,10 +9,10 @@ RACED := $(shell grep -lE --include='*.go' -r '^\s*go [a-zA-Z.]+[^ a-zA-Z.,]|"sy
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test race fuzz bench soak lint docs build setup
+.PHONY: help run test race fuzz bench soak sockets testssl lint docs build setup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-7s %s\n", $$1, $$2}'
 
 run: build ## start weir on an embedded demonstration
 	@./weir demo
@@ -26,6 +26,13 @@ test: setup lint ## everything that has to hold; installs what the tests need
 
 race: ## the tests of every package under the race detector
 	@$(GO) test -race ./...
+
+sockets: ## ten thousand WebSockets over every version, through a hundred reloads
+	@$(GO) test -vet=off -timeout 20m -count 1 -v ./weirtest -run '^TestSockets$$' -args -sockets 10000 -reloads 100
+
+testssl: ## what testssl.sh finds in a listener as it is by default; takes minutes
+	@script/setup testssl
+	@WEIR_TESTSSL=1 $(GO) test -vet=off -timeout 20m -count 1 -v ./weirtest -run '^TestTestssl$$'
 
 lint: ## formatting, vet, staticcheck
 	@odd=$$($(TOOL) gofumpt -l .); test -z "$$odd" || { echo "not formatted; run: $(TOOL) gofumpt -w" $$odd; exit 1; }
