@@ -18,7 +18,7 @@ type source interface {
 
 // An input reads the frames of one message (RFC 9114, section 4.1): sections of fields, content between them, and
 // whatever else that weir does not know, which is passed over. It belongs to one goroutine at a time. It holds a buffer
-// only while there is something in it.
+// only while there is something in it, but for the small one that a message begins in.
 type input struct {
 	src      source
 	buf      []byte // buf[r:w] has been read and not been used; nil: there is nothing
@@ -30,6 +30,7 @@ type input struct {
 	phase    phase
 	overhead int // bytes that are neither fields nor content
 	one      [1]byte
+	first    [firstSize]byte // where the message's beginning is read to
 }
 
 // A phase is how far a message has come.
@@ -46,6 +47,10 @@ const inputSize = 32 << 10
 
 var inputs = sync.Pool{New: func() any { return new([inputSize]byte) }}
 
+// firstSize is how much of a message is read into memory that the input has by itself: what one packet brings, which
+// most messages are. It is the same few bytes of the processor's caches for one message after the other.
+const firstSize = 1500
+
 // mostOverhead is how much that is neither fields nor content a message may have: frames of unknown types, and the
 // headers of frames that bring next to nothing.
 const mostOverhead = 16 << 10
@@ -56,7 +61,11 @@ var (
 	errOverhead   = &connError{codeExcessiveLoad, "too many frames without a use"}
 )
 
-func (in *input) reset(src source) { *in = input{src: src, trailer: -1} }
+func (in *input) reset(src source) {
+	in.src, in.buf, in.r, in.w, in.ended = src, in.first[:], 0, 0, false
+	in.left, in.passing, in.trailer = 0, 0, -1
+	in.phase, in.overhead = phaseHead, 0
+}
 
 // release gives the buffer back.
 func (in *input) release() {
@@ -73,7 +82,11 @@ func (in *input) fill() error {
 	if in.ended {
 		return io.EOF
 	}
-	if in.r == in.w {
+	switch {
+	case in.r < in.w:
+	case in.phase == phaseHead && len(in.buf) == firstSize:
+		in.r, in.w = 0, 0
+	default:
 		in.release()
 		if _, err := in.src.Peek(in.one[:]); err != nil {
 			return in.finish(err)
@@ -104,10 +117,15 @@ func (in *input) space() []byte {
 	switch {
 	case in.buf == nil:
 		in.buf = inputs.Get().(*[inputSize]byte)[:]
-	case in.w == len(in.buf) && in.r > 0:
+	case in.w < len(in.buf):
+	case len(in.buf) == firstSize:
+		larger := inputs.Get().(*[inputSize]byte)[:]
+		in.w = copy(larger, in.buf[in.r:in.w])
+		in.buf, in.r = larger, 0
+	case in.r > 0:
 		in.w = copy(in.buf, in.buf[in.r:in.w])
 		in.r = 0
-	case in.w == len(in.buf):
+	default:
 		grown := make([]byte, 2*len(in.buf))
 		n := copy(grown, in.buf)
 		in.release()
