@@ -38,7 +38,7 @@
 //
 //	origin NAME full         an address that neither accepts nor refuses
 //	origin NAME [unix]       an origin whose every byte the script sends; {{NAME}} is its address
-//	server NAME [unix|local] an origin that answers by itself; see Server
+//	server NAME [unix|local|v6] an origin that answers by itself; see Server
 //	server NAME tls CERT [asks CA]   ... that speaks TLS, and wants a certificate of its clients
 //	nginx NAME [PARAMETER...]  a real nginx; the file NAME.conf holds the contents of its server block, PARAMETERs are
 //	                         those of its listen, such as ssl http2

@@ -31,8 +31,11 @@ type socket struct {
 }
 
 // open opens a socket on a free port, or on the unix socket path if there is one; "local" is a port where the
-// name localhost leads to.
+// name localhost leads to, "v6" one of ::1.
 func open(path string) (*socket, error) {
+	if path == "v6" {
+		return openV6()
+	}
 	if path == "local" {
 		return openTCP([4]byte{127, 0, 0, 1})
 	}
@@ -44,6 +47,15 @@ func open(path string) (*socket, error) {
 		return s, s.reopen()
 	}
 	return openTCP(originAddress)
+}
+
+func openV6() (*socket, error) {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	return &socket{address: address, l: l, listen: func() (net.Listener, error) { return net.Listen("tcp6", address) }}, nil
 }
 
 func openTCP(ip [4]byte) (*socket, error) {
