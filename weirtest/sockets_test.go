@@ -121,14 +121,17 @@ admin {
 state_dir = "state"
 upstream "h1" {
   server %q {}
+  keepalive_idle = "1s"
 }
 upstream "h2" {
   server %q {}
   protocol = "h2c"
+  keepalive_idle = "1s"
 }
 upstream "h3" {
   server %q {}
   protocol = "h3"
+  keepalive_idle = "1s"
   tls {
     ca          = "root.pem"
     server_name = "localhost"
