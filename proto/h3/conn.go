@@ -26,6 +26,8 @@ type conn struct {
 	churn  atomic.Int64 // requests that were given up, less those that were not
 
 	control *quic.SendStream
+	outbox  outbox
+	credit  credit
 
 	mu      sync.Mutex // protects what follows
 	open    int        // requests under way
@@ -56,6 +58,7 @@ const (
 func (k *socket) serveConn(q *quic.Conn) {
 	now := clock.Now()
 	c := &conn{srv: k.srv, sock: k, q: q, opened: now, last: now}
+	c.credit.most = k.srv.config.Load().Limits.Streams
 	c.shard = int(k.accepted.Add(1) % uint64(runtime.GOMAXPROCS(0)))
 	c.peer = newPeer(q, false, func(uint64) {})
 	if !c.greet() {
@@ -66,6 +69,7 @@ func (k *socket) serveConn(q *quic.Conn) {
 		return
 	}
 	defer k.srv.leave(c)
+	defer c.credit.close()
 	c.armIdle(k.srv.config.Load().Timeouts.Idle)
 	var all sync.WaitGroup
 	all.Go(c.awaitProof)
@@ -154,6 +158,13 @@ func (c *conn) begin(id quic.StreamID) bool {
 	c.open++
 	c.peer.requests.Add(1)
 	return true
+}
+
+// used is how many requests are under way.
+func (c *conn) used() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
 }
 
 // end counts it off. gone: its client gave it up.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"weir"
 	"weir/internal/clock"
 )
@@ -61,17 +63,37 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 
 func (w *work) writeMessage(x *weir.Exchange, aw *answerWriter) error {
 	buf := outputs.Get().(*[outSize]byte)
-	defer outputs.Put(buf)
 	w.out = w.appendHead(buf[:0], x, aw)
-	defer func() { w.out = nil }()
+	err := w.writeBody(x, aw)
+	if err == nil && aw.whole() {
+		w.letter = letter{w.str, w.out, buf}
+		w.out = nil
+		return nil
+	}
+	if err == nil {
+		err = aw.Flush()
+	}
+	w.out = nil
+	outputs.Put(buf)
+	return err
+}
+
+// writeBody writes the body and the trailer, and leaves what remains of them in the output.
+func (w *work) writeBody(x *weir.Exchange, aw *answerWriter) error {
 	body := x.Response.Body
 	if body == nil || aw.left == 0 {
-		return aw.Flush()
+		return nil
 	}
 	if err := aw.copy(body); err != nil {
 		return err
 	}
 	return aw.end(body.Trailer())
+}
+
+// whole reports whether all of the answer is in the output, and is one that can be left to others to send.
+func (aw *answerWriter) whole() bool {
+	w := aw.w
+	return !aw.sent && !w.spoke && len(w.out) <= letterSize && w.in.ended && w.str.Context().Err() == nil
 }
 
 // outputs are where heads and small bodies are put together.
@@ -195,24 +217,39 @@ func (h *lateHead) stop() error {
 
 // Write sends p, behind the head if that still waits.
 func (aw *answerWriter) Write(p []byte) (int, error) {
+	err := aw.append(p)
+	if err == nil && len(p) > 0 {
+		err = aw.Flush()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// WriteLast writes the last bytes of the body; if they are few, they leave with the answer's end.
+func (aw *answerWriter) WriteLast(p []byte) error { return aw.append(p) }
+
+// append puts p behind what waits, or sends both where that would be too much to copy.
+func (aw *answerWriter) append(p []byte) error {
 	if len(p) == 0 {
-		return 0, nil
+		return nil
 	}
 	w := aw.w
 	w.x.BytesOut += int64(len(p))
 	if aw.left < 0 {
 		w.out = appendFrame(w.out, frameData, uint64(len(p)))
 	} else if aw.left -= int64(len(p)); aw.left < 0 {
-		return 0, &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
 	}
 	if len(p) <= joinMax {
 		w.out = append(w.out, p...)
-		return len(p), aw.Flush()
+		return nil
 	}
 	if err := aw.Flush(); err != nil {
-		return 0, err
+		return err
 	}
-	return len(p), aw.send(p)
+	return aw.send(p)
 }
 
 var (
@@ -236,14 +273,18 @@ func (aw *answerWriter) Flush() error {
 func (aw *answerWriter) send(p []byte) error {
 	str := aw.w.str
 	first := !aw.sent && !aw.w.spoke
-	if aw.sent = true; first && len(p) <= atOnce { // it waits for nothing
+	if aw.sent = true; first && len(p) <= letterSize { // it waits for nothing
 		_, err := str.Write(p)
+		aw.lost(err)
 		return aw.fault(err)
 	}
 	for wait := max(aw.slack, min(aw.due(len(p)), int64(floorWindow))); ; wait = aw.slack {
 		now := clock.Now()
 		str.SetWriteDeadline(at(now + wait))
 		n, err := str.Write(p)
+		if first {
+			aw.lost(err)
+		}
 		aw.slack = min(aw.slack-(clock.Now()-now)+aw.due(n), int64(floorWindow))
 		if err == nil || !isTimeout(err) || aw.slack <= 0 {
 			aw.slack = max(aw.slack, 0)
@@ -253,13 +294,17 @@ func (aw *answerWriter) send(p []byte) error {
 	}
 }
 
+// lost notes where the first bytes of an answer can't be written that nobody waits for it any more.
+func (aw *answerWriter) lost(err error) {
+	if _, stopped := err.(*quic.StreamError); stopped {
+		aw.w.givenUp = true
+	}
+}
+
 // due is how many nanoseconds n bytes may take.
 func (aw *answerWriter) due(n int) int64 {
 	return int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
 }
-
-// atOnce is up to what size a first piece is taken by a stream without a wait.
-const atOnce = 1 << 10
 
 func (aw *answerWriter) fault(err error) error {
 	if err == nil {
@@ -272,7 +317,7 @@ func (aw *answerWriter) fault(err error) error {
 	return f
 }
 
-// end completes the body.
+// end completes the body, and leaves what remains of it in the output.
 func (aw *answerWriter) end(trailer *weir.Header) error {
 	if aw.left > 0 {
 		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
@@ -282,5 +327,5 @@ func (aw *answerWriter) end(trailer *weir.Header) error {
 		out := appendFields(appendPrefix(openHeaders(aw.w.out)), trailer)
 		aw.w.out = closeHeaders(out, from)
 	}
-	return aw.Flush()
+	return nil
 }

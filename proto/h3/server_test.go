@@ -377,6 +377,56 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// So are those who give up what is about to be answered, before anybody has looked after them.
+func TestChurnYoung(t *testing.T) {
+	pass, over := make(chan struct{}), make(chan struct{})
+	w := serve(t, ServerConfig{Limits: Limits{Streams: 20}, Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+		if x.Request.Method == "GET" {
+			select {
+			case <-pass:
+			case <-over:
+			}
+			return echo(x)
+		}
+		for range 5 {
+			select {
+			case pass <- struct{}{}:
+			case <-over:
+			}
+		}
+		return echo(x)
+	})})
+	r := w.greeted()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	defer close(over)
+	open := func(method string) (*quic.Stream, error) {
+		str, err := r.OpenStreamSync(ctx)
+		if err == nil {
+			str.Write(request(method))
+			str.Close()
+		}
+		return str, err
+	}
+	var err error
+	for range mostChurn/4 + 10 {
+		for range 5 {
+			var str *quic.Stream
+			if str, err = open("GET"); err != nil {
+				break
+			}
+			str.CancelRead(codeRequestCancelled.stream())
+		}
+		if _, err = open("DELETE"); err != nil {
+			break
+		}
+	}
+	if err == nil || ctx.Err() != nil {
+		t.Fatal("it goes on")
+	}
+	r.ends(codeExcessiveLoad)
+}
+
 // A drain lets what is under way end, refuses what comes later in a way that lets it come again, and ends.
 func TestDrain(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})

@@ -52,6 +52,7 @@ type socket struct {
 	accepted atomic.Uint64
 	once     sync.Once
 	crew     *crew
+	nursery  nursery
 }
 
 // refuseTimes is how many times Limits.Handshakes there may be before clients are refused.
@@ -63,6 +64,7 @@ var errRefused = errors.New("the connection is refused")
 // ended; an error means that the socket can't be used.
 func (s *Server) ServePacket(k Socket) error {
 	sock := &socket{Socket: k, srv: s, local: addrPort(k.Conn.LocalAddr()), crew: newCrew()}
+	sock.nursery.open()
 	if sock.Log == nil {
 		sock.Log = slog.New(slog.DiscardHandler)
 	}
@@ -75,6 +77,7 @@ func (s *Server) ServePacket(k Socket) error {
 	err := sock.serve()
 	sock.tr.Close()
 	sock.crew.end()
+	sock.nursery.timer.Stop()
 	return err
 }
 

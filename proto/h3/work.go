@@ -1,7 +1,6 @@
 package h3
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -29,6 +28,7 @@ type work struct {
 	body   requestBody
 	writer answerWriter
 	out    []byte // the answer's head, and small pieces of its body behind it
+	letter letter // the answer, where it is whole and leaves at the end; no text: it has left
 	came   bool   // something of the request has come
 
 	bad      *badRequest // why there is no proper request; nil: there is one
@@ -45,17 +45,20 @@ type work struct {
 	turn    int           // which exchange it is
 	watched weir.Canceler // what to break off when the client goes
 	gone    bool
+	minded  bool        // the nursery has been told
 	stop    func() bool // ends the watch over the stream; nil: there is none
+
+	young young // the nursery's
 }
 
 var works = sync.Pool{New: func() any { return new(work) }}
 
 // serve carries the request on a stream.
 func (c *conn) serve(str *quic.Stream) {
-	defer str.ReleaseStreamCredit()
 	if !c.begin(str.StreamID()) {
 		str.CancelRead(codeRequestRejected.stream())
 		str.CancelWrite(codeRequestRejected.stream())
+		str.ReleaseStreamCredit()
 		return
 	}
 	w := works.Get().(*work)
@@ -80,18 +83,18 @@ func (w *work) begin(c *conn, str *quic.Stream) {
 
 // end leaves the stream, and reports whether the client had given it up.
 func (w *work) end() (gone bool) {
-	w.mu.Lock()
-	w.turn++
-	gone = w.gone || w.givenUp
-	stop := w.stop
-	w.watched, w.gone, w.stop = nil, false, nil
-	w.mu.Unlock()
-	if stop != nil {
-		stop()
-	}
-	if !w.reset {
+	gone = w.unwatch() || w.givenUp
+	switch {
+	case w.reset:
+		w.str.ReleaseStreamCredit()
+	case w.letter.text != nil:
+		w.conn.post(w.letter)
+		w.letter = letter{}
+	default:
 		gone = gone || w.str.Context().Err() != nil && !w.answered
 		w.str.Close()
+		w.conn.credit.pay()
+		w.conn.credit.owe(w.str, w.conn.used())
 	}
 	if !w.in.ended {
 		w.str.CancelRead(codeNone.stream()) // RFC 9114, section 4.1
@@ -322,35 +325,6 @@ func (w *work) Reset(f *weir.Fault) {
 		w.cancel(codeRequestCancelled)
 	default:
 		w.cancel(codeInternal)
-	}
-}
-
-// Watch implements weir.Stream. A client that gives up a request stops the stream of its answer.
-func (w *work) Watch(c weir.Canceler) {
-	w.mu.Lock()
-	w.watched = c
-	gone := w.gone
-	if c != nil && w.stop == nil && !gone {
-		turn := w.turn
-		w.stop = context.AfterFunc(w.str.Context(), func() { w.hangUp(turn) })
-	}
-	w.mu.Unlock()
-	if gone && c != nil {
-		c.Cancel()
-	}
-}
-
-// hangUp tells who watches that the client has gone. It holds the lock meanwhile, so that nobody is told after he has
-// stopped watching: he may serve another client by then.
-func (w *work) hangUp(turn int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.turn != turn {
-		return
-	}
-	w.gone = true
-	if w.watched != nil {
-		w.watched.Cancel()
 	}
 }
 

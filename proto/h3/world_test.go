@@ -100,9 +100,11 @@ func start(t *testing.T, c ServerConfig, k Socket) *world {
 	w := &world{t: t, seen: make(chan outcome, 10000), over: make(chan error, 1)}
 	c.Observer = w
 	w.srv = NewServer(c)
-	pc := listenUDP(t)
-	w.addr = pc.LocalAddr().(*net.UDPAddr)
-	k.Conn, k.TLS = pc, serverTLS()
+	if k.Conn == nil {
+		k.Conn = listenUDP(t)
+	}
+	w.addr = k.Conn.LocalAddr().(*net.UDPAddr)
+	k.TLS = serverTLS()
 	k.Facts = func(remote, local netip.AddrPort) weir.Conn {
 		return weir.Conn{Remote: remote, Local: local, RemoteIP: remote.Addr().String(), Listener: "test"}
 	}
@@ -117,7 +119,7 @@ func start(t *testing.T, c ServerConfig, k Socket) *world {
 		case <-time.After(patience):
 			t.Error("ServePacket did not return")
 		}
-		pc.Close()
+		k.Conn.Close()
 		if n := w.srv.Open(); n != 0 {
 			t.Errorf("%d connections are open", n)
 		}
