@@ -168,9 +168,9 @@ func appendStatus(dst []byte, status int) []byte {
 func appendRequest(dst []byte, r *weir.Request, scheme string) []byte {
 	dst = appendPseudo(dst, r.Method, r.Authority, scheme)
 	switch {
-	case r.Path == "/" && r.Query == "":
+	case r.Path == "/" && !r.HasQuery():
 		dst = appendIndexed(dst, staticSlash)
-	case r.Query == "":
+	case !r.HasQuery():
 		dst = appendNamed(dst, hpackLiteral, staticPath, r.Path)
 	default:
 		dst = appendInt(appendInt(dst, hpackLiteral, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))

@@ -84,7 +84,7 @@ func FuzzRequestFields(f *testing.F) {
 			return
 		}
 		q := weir.Request{Method: r.Method, Authority: authority, Header: *h}
-		q.Path, q.Query, _ = strings.Cut(r.Path, "?")
+		q.SetTarget(r.Path)
 		if r.Method == "CONNECT" || strings.HasSuffix(r.Path, "?") {
 			return
 		}

@@ -2,7 +2,6 @@ package h2
 
 import (
 	"errors"
-	"strings"
 
 	"weir"
 	"weir/proto/internal/section"
@@ -71,8 +70,7 @@ func (s *stream) parse(r *fieldReader, end bool) error {
 		return err
 	}
 	q.Authority = authority
-	q.Path, q.Query, _ = strings.Cut(r.Path, "?")
-	q.RawPath = q.Path
+	q.SetTarget(r.Path)
 	q.TETrailers = r.Trailers
 	if end && r.Length > 0 {
 		return errFramed
