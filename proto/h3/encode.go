@@ -121,9 +121,9 @@ func appendRequest(dst []byte, r *weir.Request, protocol string) []byte {
 	dst = appendIndexed(dst, staticHTTPS)
 	dst = appendNamed(dst, qpackNamed, staticAuthority, r.Authority)
 	switch {
-	case r.Path == "/" && r.Query == "":
+	case r.Path == "/" && !r.HasQuery():
 		return appendIndexed(dst, staticPath)
-	case r.Query == "":
+	case !r.HasQuery():
 		return appendNamed(dst, qpackNamed, staticPath, r.Path)
 	}
 	dst = appendInt(appendInt(dst, qpackNamed, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))

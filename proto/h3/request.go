@@ -1,8 +1,6 @@
 package h3
 
 import (
-	"strings"
-
 	"weir"
 	"weir/proto/internal/section"
 )
@@ -53,8 +51,7 @@ func parseRequest(s *section.Section, lim *Limits, r *weir.Request) *badRequest 
 	if len(s.Path) > lim.Line {
 		return refuse(weir.CauseRequestTooLong, section.ErrLongTarget)
 	}
-	r.Path, r.Query, _ = strings.Cut(s.Path, "?")
-	r.RawPath = r.Path
+	r.SetTarget(s.Path)
 	authority, err := s.Authority()
 	if err != nil {
 		return refuse(weir.CauseRequestHost, err)

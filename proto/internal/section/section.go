@@ -245,8 +245,7 @@ func (s *Section) Describe(r *weir.Request) {
 		r.Method = Method(s.Method)
 	}
 	if s.Path != "" && s.Path[0] == '/' && IsTarget(s.Path) {
-		r.Path, r.Query, _ = strings.Cut(s.Path, "?")
-		r.RawPath = r.Path
+		r.SetTarget(s.Path)
 	}
 	if syntax.IsAuthority(s.authority) {
 		r.Authority = s.authority
