@@ -40,7 +40,7 @@ func TestDashboardInABrowser(t *testing.T) {
 		`round-robin`, `10.0.0.1:80`, `connection refused`, `<span class="pill bad">unhealthy</span>`,
 		`<td>shop "1"</td><td>/shoes,{id}/*</td>`, `<td class="n">11</td>`, `1 of 2 servers in service`, `no such upstream &lt;script&gt;`, `2 sites, 1 route<`,
 		`<td>h1 h2, encrypted</td>`, `<td class="n">17</td>`, `2 certificates`, `<span class="pill bad">missing</span>`,
-		`ordering: the CA says &lt;no&gt; · 2 failed attempts`, `<td>acme · An Authority</td>`, `<td>30 days</td>`,
+		`ordering: the CA says &lt;no&gt; · 2 failed attempts`, `<td>acme · An Authority</td>`, `<button class="small" type="button">Renew</button>`, `<td>30 days</td>`,
 	} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the page lacks %s", want)

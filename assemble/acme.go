@@ -13,7 +13,7 @@ import (
 // sort tells names that public authorities certify from those that only weir's own can. One that the configuration
 // names may certify anything.
 func (b *builder) sort(names []string) (public, own []string) {
-	anything := b.config.ACME != nil && slices.ContainsFunc(b.config.ACME.CAs, isURL)
+	anything := b.anything()
 	for _, n := range names {
 		if anything || isPublic(n) {
 			public = append(public, n)
@@ -22,6 +22,11 @@ func (b *builder) sort(names []string) (public, own []string) {
 		}
 	}
 	return public, own
+}
+
+// anything reports whether an authority is named that may certify any name.
+func (b *builder) anything() bool {
+	return b.config.ACME != nil && slices.ContainsFunc(b.config.ACME.CAs, isURL)
 }
 
 func isURL(ca string) bool { return strings.Contains(ca, "://") }
@@ -76,7 +81,11 @@ func (c *certs) acme(b *builder) (*cert.Manager, error) {
 // manage has certificates be got as the generation wants them.
 func (c *certs) manage(g *generation) {
 	m := c.manager.Load()
-	if m == nil || g.config.BrokenACME {
+	if m == nil {
+		return
+	}
+	c.retireDemands(m, g.demands)
+	if g.config.BrokenACME {
 		return
 	}
 	cfg, err := acmeConfig(g.config)

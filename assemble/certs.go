@@ -30,6 +30,7 @@ type certs struct {
 	mu        sync.Mutex                     // held while one of the next is made
 	authority atomic.Pointer[cert.Authority] // nil: it has not been needed yet
 	manager   atomic.Pointer[cert.Manager]   // nil: no site wants its certificate from a public authority
+	demands   map[string]demand              // by what they are; mu protects it
 }
 
 func newCerts(folder string, log *slog.Logger) *certs {
@@ -63,6 +64,7 @@ type sealing struct {
 type part struct {
 	names  []string
 	source cert.Source
+	any    bool // on demand, also for names that no site has
 }
 
 // encryptedOn are the encrypted listeners that a site is on.
@@ -135,6 +137,12 @@ func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
 	case t.From == config.FromInternal:
 		return s.add(names, b.internal)
 	}
+	if t.OnDemand != nil {
+		var err error
+		if names, err = b.demanded(names, t, s, v.isForAny()); err != nil {
+			return err
+		}
+	}
 	public, own := b.sort(names) // nobody certifies any name at all
 	s.public = len(own) == 0
 	if len(own) > 0 {
@@ -151,7 +159,7 @@ func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
 func (s *sealing) add(names []string, make func(...string) (cert.Source, error)) error {
 	source, err := make(names...)
 	if err == nil {
-		s.parts = append(s.parts, part{names, source})
+		s.parts = append(s.parts, part{names: names, source: source})
 	}
 	return err
 }
@@ -266,6 +274,9 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 		return nil, err
 	}
 	p.Protocols = offers(versionsOf(l))
+	if p.ECH, err = b.echKeys(l.TLS.ECH); err != nil {
+		return nil, err
+	}
 	entries, err := b.entries(l)
 	if err != nil {
 		return nil, err
@@ -314,7 +325,10 @@ func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
 			continue
 		}
 		for _, p := range v.sealing.parts {
-			if v.isForAny() && own.Source == nil {
+			switch {
+			case p.any && own.Source != nil:
+				own.Source = cert.Choice{p.source, own.Source}
+			case v.isForAny() && own.Source == nil:
 				own.Source = p.source
 			}
 			if len(p.names) > 0 {
@@ -326,7 +340,8 @@ func (b *builder) entries(l *config.Listener) (list []cert.Entry, err error) {
 	if own.Source != nil {
 		list = append(list, own)
 	}
-	return list, nil
+	cover, err := b.cover(l, list)
+	return append(list, cover...), err
 }
 
 // portIn is the port of an address; 0: the system chooses it, or there is none.

@@ -29,6 +29,7 @@ type generation struct {
 	acmeNames []string                 // whose certificates come from public authorities
 	internal  map[cert.Source][]string // the names that weir's own authority signs
 	defaults  []cert.Source            // of listeners
+	demands   []demand                 // that clients may bring names to
 
 	failedExpects int
 }
@@ -107,7 +108,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	b.checkACME()
 	b.g.snapshot.Listeners = b.sealListeners(listeners)
 	b.g.snapshot.Router = b.front(trusted)
-	if len(b.g.acmeNames) > 0 {
+	if len(b.g.acmeNames)+len(b.g.demands) > 0 {
 		b.g.snapshot.Router = &challenges{b.g.snapshot.Router, e.certs}
 	}
 	return b.g, b.diags

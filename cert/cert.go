@@ -63,6 +63,18 @@ func (c Choice) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error
 	return first, nil
 }
 
+// challenge is that of the first source that has one.
+func (c Choice) challenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	for _, s := range c {
+		if s, ok := s.(challenger); ok {
+			if got, err := s.challenge(hello); got != nil || err != nil {
+				return got, err
+			}
+		}
+	}
+	return nil, nil
+}
+
 func noName(name string) error {
 	if name == "" {
 		return fmt.Errorf("%w: the client sent none", ErrNoName)

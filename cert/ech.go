@@ -44,9 +44,9 @@ func NewECH(file, publicName string) (*ECH, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return e, err
 	}
-	name, err := normalName(publicName)
-	if err != nil || isAddress(name) || len(name) > maxPublicName || name[0] == '*' {
-		return nil, fmt.Errorf("%q is no public name for encrypted client hellos: want a host name", publicName)
+	name, err := publicHost(publicName)
+	if err != nil {
+		return nil, err
 	}
 	secret, err := ecdh.X25519().GenerateKey(rand.Reader)
 	if err != nil {

@@ -49,6 +49,7 @@ type Manager struct {
 	mu      sync.RWMutex // protects the rest
 	names   map[string]*managed
 	working int // names that are worked on
+	demand  []*demandSource
 }
 
 // managed is a name and its certificate.
@@ -56,10 +57,11 @@ type managed struct {
 	name    string
 	current atomic.Pointer[bundle] // nil: none yet
 
-	// allow is asked before an attempt for a name that a client brought; nil: none.
-	allow func(ctx context.Context, name string) error
-
 	// Guarded by Manager.mu.
+
+	// allow is asked before an attempt for a name that a client brought to by; nil: none.
+	allow func(ctx context.Context, name string) error
+	by    *demandSource
 
 	wanted   bool // by the configuration; otherwise by clients
 	due      time.Time
@@ -145,7 +147,7 @@ func (m *Manager) Manage(names []string) error {
 		if r.current.Load() == nil && m.recall(r) && !r.busy { // it may have been imported since
 			r.due, r.failed, r.problem = m.now(), 0, nil
 		}
-		r.wanted = true
+		r.wanted, r.allow, r.by = true, nil, nil
 	}
 	m.poke()
 	return nil
@@ -281,28 +283,38 @@ func (m *Manager) count(old, fresh *bundle, err error) {
 	}
 }
 
-// Renew gets a new certificate for a managed name now, whatever is left of the one before, and waits for it. The
+// Renew gets a new certificate for a managed name now, whatever is left of the one before, and waits for it. Where an
+// attempt is under way it waits for that one, and leaves it at what that brought: another certificate, or an error. The
 // number of failures that CAs allow is kept to nevertheless.
 func (m *Manager) Renew(ctx context.Context, name string) error {
 	n, err := normalName(name)
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	r := m.names[n]
-	if r == nil {
+	var before *bundle
+	for first := true; ; first = false {
+		m.mu.Lock()
+		r := m.names[n]
+		if r == nil {
+			m.mu.Unlock()
+			return noName(name)
+		}
+		now := r.current.Load()
+		if !first && now != nil && (before == nil || !equalPairs(before.pair, now.pair)) {
+			m.mu.Unlock()
+			return nil
+		}
+		before = now
+		busy, done := r.busy, r.expect()
+		if !busy {
+			r.forced, r.due = true, m.now()
+		}
 		m.mu.Unlock()
-		return noName(name)
+		m.poke()
+		if err := m.wait(ctx, r, done); err != nil || !busy {
+			return err
+		}
 	}
-	if r.busy {
-		m.mu.Unlock()
-		return fmt.Errorf("a certificate for %q is being got just now", name)
-	}
-	r.forced, r.due = true, m.now()
-	done := r.expect()
-	m.mu.Unlock()
-	m.poke()
-	return m.wait(ctx, r, done)
 }
 
 // expect returns what is closed at the end of the next attempt. Manager.mu is held.

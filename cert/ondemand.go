@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +18,16 @@ const (
 	// DefaultOnDemandNames is how many names that clients brought are kept in memory.
 	DefaultOnDemandNames = 10_000
 
-	// onDemandWait bounds the wait of a handshake for a new certificate.
-	onDemandWait = time.Minute
+	// DefaultOnDemandWait bounds the wait of a handshake for a new certificate.
+	DefaultOnDemandWait = 10 * time.Second
+
+	// maxWaiting is how many handshakes wait for certificates at once, for each source.
+	maxWaiting = 1000
+
+	// Names that are not allowed are remembered for a while, so that who asks again and again does not have the rule be
+	// asked as often.
+	refusedTime = time.Minute
+	maxRefused  = 10_000
 )
 
 // OnDemand says for which names, besides those of the configuration, a certificate is got when a client asks for
@@ -27,8 +37,9 @@ type OnDemand struct {
 	// new since the start, and again before a renewal. It should take less than a second.
 	Allow func(ctx context.Context, name string) error
 
-	PerMinute int // new names that are ordered, 0: DefaultOnDemandPerMinute
-	Names     int // in memory, 0: DefaultOnDemandNames; further ones are refused
+	PerMinute int           // new names that are ordered, 0: DefaultOnDemandPerMinute
+	Names     int           // in memory, 0: DefaultOnDemandNames; further ones are refused
+	Wait      time.Duration // of a handshake for a new certificate, 0: DefaultOnDemandWait
 }
 
 // OnDemand is a source for any name that o allows, for an entry of wildcards or a default one. The names of the
@@ -43,13 +54,42 @@ func (m *Manager) OnDemand(o OnDemand) (Source, error) {
 	if o.Names <= 0 {
 		o.Names = DefaultOnDemandNames
 	}
-	return &demandSource{m: m, OnDemand: o, orders: bucket{size: o.PerMinute, refill: time.Minute}}, nil
+	if o.Wait <= 0 {
+		o.Wait = DefaultOnDemandWait
+	}
+	s := &demandSource{m: m, OnDemand: o, orders: bucket{size: o.PerMinute, refill: time.Minute}, refused: map[string]time.Time{}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.demand = append(m.demand, s)
+	return s, nil
 }
 
 type demandSource struct {
 	m *Manager
 	OnDemand
-	orders bucket
+	waiting atomic.Int64
+
+	// Guarded by Manager.mu.
+
+	orders  bucket
+	refused map[string]time.Time // names that are not allowed, and until when that holds
+	retired bool
+}
+
+// RetireOnDemand forgets the names that clients brought to sources other than these: their rule holds no longer. Their
+// certificates stay on disk, where another source finds them if its rule allows them.
+func (m *Manager) RetireOnDemand(except ...Source) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.demand = slices.DeleteFunc(m.demand, func(s *demandSource) bool {
+		s.retired = !slices.Contains(except, Source(s))
+		return s.retired
+	})
+	for _, r := range m.names {
+		if r.by != nil && r.by.retired {
+			m.forget(r, errNotManaged)
+		}
+	}
 }
 
 func (s *demandSource) challenge(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -61,7 +101,12 @@ func (s *demandSource) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate
 	if err != nil || isAddress(name) || strings.HasPrefix(name, "*.") || !strings.Contains(name, ".") {
 		return nil, noName(hello.ServerName)
 	}
-	ctx, cancel := context.WithTimeout(hello.Context(), onDemandWait)
+	if s.waiting.Add(1) > maxWaiting {
+		s.waiting.Add(-1)
+		return nil, fmt.Errorf("no certificate on demand for %q: %d handshakes wait for one already", name, maxWaiting)
+	}
+	defer s.waiting.Add(-1)
+	ctx, cancel := context.WithTimeout(hello.Context(), s.Wait)
 	defer cancel()
 	r, err := s.record(ctx, name)
 	if err != nil {
@@ -76,28 +121,50 @@ func (s *demandSource) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate
 // record returns what is known of a name, after a look at the rule where it is new.
 func (s *demandSource) record(ctx context.Context, name string) (*managed, error) {
 	s.m.mu.RLock()
-	r := s.m.names[name]
+	r, until := s.m.names[name], s.refused[name]
+	known := r != nil && (r.wanted || r.by == s)
 	s.m.mu.RUnlock()
-	if r != nil {
+	if known {
 		return r, nil
 	}
+	if s.m.now().Before(until) {
+		return nil, fmt.Errorf("%w: %q is not allowed", ErrNoName, name)
+	}
 	if err := s.Allow(ctx, name); err != nil {
+		s.refuse(name)
+		s.m.log.Debug("no certificate on demand", "name", name, "error", err)
 		return nil, fmt.Errorf("%w: %q is not allowed: %w", ErrNoName, name, err)
 	}
 	return s.admit(name)
+}
+
+// refuse remembers that a name is not allowed.
+func (s *demandSource) refuse(name string) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	if len(s.refused) >= maxRefused {
+		clear(s.refused)
+	}
+	s.refused[name] = s.m.now().Add(refusedTime)
 }
 
 // admit makes a record for a new name.
 func (s *demandSource) admit(name string) (*managed, error) {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
+	if s.retired {
+		return nil, noName(name)
+	}
 	if r := s.m.names[name]; r != nil {
+		if !r.wanted {
+			r.by, r.allow = s, s.Allow
+		}
 		return r, nil
 	}
 	if len(s.m.names) >= s.Names {
 		return nil, fmt.Errorf("no certificate on demand for %q: there are %d names already", name, len(s.m.names))
 	}
-	r := &managed{name: name, allow: s.Allow}
+	r := &managed{name: name, allow: s.Allow, by: s}
 	if !s.m.recall(r) && !s.orders.take(s.m.now()) {
 		return nil, fmt.Errorf("no certificate on demand for %q: more than %d new names in a minute", name, s.PerMinute)
 	}

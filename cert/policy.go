@@ -90,6 +90,9 @@ func (p Policy) ServerConfig(t *Table, tickets *Tickets) *tls.Config {
 			if len(e.Policy.Protocols) == 0 {
 				special[e].NextProtos = base.NextProtos
 			}
+			if len(e.Policy.ECH) == 0 {
+				special[e].EncryptedClientHelloKeys = base.EncryptedClientHelloKeys // for what is told of them
+			}
 		}
 	}
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -143,7 +146,11 @@ func (t *Table) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if e == nil {
 		return nil, nil
 	}
-	return t.of(e, hello)
+	c, err := t.of(e, hello)
+	if errors.Is(err, ErrNoName) {
+		return nil, nil
+	}
+	return c, err
 }
 
 var challengeProtocols = []string{ALPNChallenge}

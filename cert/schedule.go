@@ -78,7 +78,7 @@ func (m *Manager) work(r *managed) {
 func (m *Manager) tend(r *managed) (*bundle, error) {
 	s := m.settings.Load()
 	m.mu.RLock()
-	forced, failed := r.forced, r.failed
+	forced, failed, allow := r.forced, r.failed, r.allow
 	m.mu.RUnlock()
 	old := r.current.Load()
 	if old != nil && !forced {
@@ -94,10 +94,10 @@ func (m *Manager) tend(r *managed) (*bundle, error) {
 	if other := m.gotMeanwhile(r, old); other != nil {
 		return other, nil
 	}
-	if r.allow != nil {
+	if allow != nil {
 		ctx, cancel := context.WithTimeout(m.ctx, callTimeout)
 		defer cancel()
-		if err := r.allow(ctx, r.name); err != nil {
+		if err := allow(ctx, r.name); err != nil {
 			return nil, &failure{step: stepAllow, text: err.Error(), err: err}
 		}
 	}

@@ -23,7 +23,7 @@ func (l *loader) site(n *node) broken {
 	l.needs(n, "use", "policy", get[[]string](n, "use")...)
 	s.Settings = l.settings(ls)
 	s.On = l.on(n)
-	s.TLS = l.siteTLS(n)
+	s.TLS = l.siteTLS(n, s)
 	d := &draft{Draft: Draft{Hosts: s.Hosts}, vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors() || l.usesBroken(n)}
 	for _, c := range n.blocks {
 		switch c.schema.name {

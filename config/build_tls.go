@@ -2,9 +2,13 @@ package config
 
 import (
 	"encoding/base64"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"weir/route"
 )
 
 // keyPair reads the files of a certificate; the zero value where none is named.
@@ -78,11 +82,59 @@ func (l *loader) listenerTLS(n *node) *ListenerTLS {
 	if v := out.Clients.Verify; v != "" && v != "off" && !c.tried["client_ca"] {
 		l.report(c.at("verify"), in(c, "verify: "+quote(v)+" needs client_ca"), "without an authority no certificate can be checked", "write client_ca = \"...\" beside it")
 	}
+	if e := c.child("ech"); e != nil {
+		out.ECH = l.ech(e, out.Clients)
+	}
 	return out
 }
 
+func (l *loader) ech(n *node, c ClientTLS) *ECH {
+	e := &ECH{Pos: posOf(n.head), PublicName: get[string](n, "public_name"), Keep: get[int](n, "keep")}
+	if !n.has("public_name") {
+		return e
+	}
+	switch err := route.CheckHost(e.PublicName); {
+	case err != nil:
+		l.report(n.at("public_name"), in(n, err.Error()), "", "")
+	case strings.HasPrefix(e.PublicName, "*"), !strings.Contains(e.PublicName, "."), strings.ContainsAny(e.PublicName, "[]"), isIP(e.PublicName):
+		l.report(n.at("public_name"), in(n, "public_name: "+quote(e.PublicName)+" is not a whole host name"), "clients ask for it in the open, and it needs a certificate", `write such as "cover.example.com"`)
+	}
+	return e
+}
+
+func isIP(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+// onDemand reads for which names certificates are got when clients ask for them.
+func (l *loader) onDemand(s *Site, n *node, from string) *OnDemand {
+	o := &OnDemand{
+		Pos: posOf(n.head), Ask: get[string](n, "ask"),
+		PerMinute: get[int](n, "per_minute"), Names: get[int](n, "names"), Wait: get[time.Duration](n, "wait"),
+	}
+	for _, h := range get[[]host](n, "allow") {
+		if o.Allow = append(o.Allow, h.name); h.name == "*" {
+			l.report(h.at, in(n, `allow: "*" allows any name`), "names come from anybody who can connect, and would use up the authority's limits", `write such as "*.customers.example.com", or ask who knows: ask = "http://127.0.0.1:9000/is-customer"`)
+		}
+	}
+	if u, err := url.Parse(o.Ask); n.has("ask") && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "") {
+		l.report(n.at("ask"), in(n, "ask: "+quote(o.Ask)+" is no URL with http or https"), "", `write such as "http://127.0.0.1:9000/is-customer"`)
+	}
+	if len(o.Allow) == 0 && !n.tried["ask"] && !n.broken {
+		l.report(n.head, in(n, "there is no rule that says which names are allowed"), "names come from anybody who can connect: without a rule they would use up the authority's limits", `write allow = ["*.customers.example.com"] or ask = "http://127.0.0.1:9000/is-customer"`)
+	}
+	if from != "" && from != FromACME {
+		l.report(n.head, in(n, "only public authorities give certificates on demand, and from is "+quote(from)), "", "leave out from, or on_demand")
+	}
+	if !slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.HasPrefix(h, "*") }) {
+		l.report(n.head, in(n, "no host of the site has a wildcard"), "certificates for whole names are got without being asked for", `write hosts = ["*"] or ["*.customers.example.com"], or leave on_demand out`)
+	}
+	return o
+}
+
 // siteTLS is nil where the site says nothing.
-func (l *loader) siteTLS(n *node) *SiteTLS {
+func (l *loader) siteTLS(n *node, s *Site) *SiteTLS {
 	c := n.child("tls")
 	if c == nil && !n.has("tls") {
 		return nil
@@ -90,6 +142,9 @@ func (l *loader) siteTLS(n *node) *SiteTLS {
 	t := &SiteTLS{Pos: posOf(n.at("tls")), From: get[string](n, "tls")}
 	if c != nil {
 		l.siteTLSBlock(n, c, t)
+		if o := c.child("on_demand"); o != nil {
+			t.OnDemand = l.onDemand(s, o, t.From)
+		}
 	}
 	return t
 }

@@ -7,6 +7,14 @@ type ListenerTLS struct {
 	Pos     Pos
 	Default KeyPair // for clients that ask for no name or one that no site has; zero: they get no certificate
 	Clients ClientTLS
+	ECH     *ECH // nil: names in hellos are readable for everybody on the way
+}
+
+// An ECH has names in client hellos be encrypted (RFC 9849).
+type ECH struct {
+	Pos        Pos
+	PublicName string // that everybody on the way sees instead
+	Keep       int    // older keys that are accepted
 }
 
 // A ClientTLS is what is asked of clients.
@@ -30,6 +38,18 @@ type SiteTLS struct {
 	Clients    ClientTLS
 	NoRedirect bool           // what comes unencrypted is served as it is, instead of being sent to https
 	HSTS       *time.Duration // 0: none; nil: a year, with FromInternal none
+	OnDemand   *OnDemand      // nil: only names that the configuration knows get certificates
+}
+
+// An OnDemand says for which names, where the site's hosts have a wildcard, a certificate is got when a client asks for it.
+// At least one of Allow and Ask is there; where both are, both have to agree.
+type OnDemand struct {
+	Pos       Pos
+	Allow     []string // hosts, also with wildcards
+	Ask       string   // URL
+	PerMinute int      // new names
+	Names     int      // in memory
+	Wait      time.Duration
 }
 
 // An UpstreamTLS is how connections to servers are encrypted.

@@ -46,7 +46,46 @@ func listenerTLSBlock() *block {
     minimum = "1.3"
   }
 }`,
-		attrs: append(clientAttrs(""), pairAttrs()...),
+		attrs:  append(clientAttrs(""), pairAttrs()...),
+		blocks: []*block{echBlock()},
+	}
+}
+
+func echBlock() *block {
+	return &block{
+		name: "ech",
+		doc:  "Clients may encrypt the name that they ask for (Encrypted Client Hello). They find the key in the HTTPS record of the name, which `weir cert ech` prints.",
+		example: `listener "https" {
+  address = ":443"
+  tls {
+    ech { public_name = "cover.example.com" }
+  }
+}`,
+		attrs: []attr{
+			{name: "public_name", kind: text, required: true, example: `"cover.example.com"`, doc: "The name that everybody on the way sees instead. Its certificate is got as if a site had it, unless one has."},
+			{name: "keep", kind: whole, min: 0, max: 16, def: "2", doc: "How many older keys are accepted, after `weir cert ech --rotate` has made another."},
+		},
+	}
+}
+
+func onDemandBlock() *block {
+	return &block{
+		name: "on_demand",
+		doc:  "For names that fit one of the site's hosts with a wildcard, a certificate is got when the first client asks for it, if a rule allows the name. Where allow and ask are both there, both have to.",
+		example: `site "customers" {
+  hosts = ["*"]
+  tls {
+    on_demand { ask = "http://127.0.0.1:9000/is-customer" }
+  }
+  route "/*" { proxy = upstream.shop }
+}`,
+		attrs: []attr{
+			{name: "allow", kind: hosts, defDoc: "as ask says", example: `["*.customers.example.com"]`, doc: "The names that are allowed; a wildcard stands for any first labels."},
+			{name: "ask", kind: text, defDoc: "as allow says", doc: "A URL that is asked with ?domain= and the name, by GET: status 200 allows it, every other one does not. It has two seconds."},
+			{name: "per_minute", kind: whole, min: 1, max: 10000, def: "10", doc: "How many new names per minute are ordered; further ones are refused."},
+			{name: "names", kind: whole, min: 1, max: 1000000, def: "10000", doc: "How many names are kept in memory; further ones are refused."},
+			{name: "wait", kind: duration, def: "10s", doc: "How long a handshake waits for its certificate, and no longer than timeouts.header of the listener. Who comes back later finds it."},
+		},
 	}
 }
 
@@ -67,6 +106,7 @@ func siteTLSBlock() *block {
 			attr{name: "redirect", kind: boolean, def: "true", doc: "Requests that come unencrypted are sent to https."},
 			attr{name: "hsts", kind: duration, zero: true, defDoc: `"365d"; with "internal" none`, doc: "How long browsers shall come by https alone (Strict-Transport-Security)."},
 		)...),
+		blocks: []*block{onDemandBlock()},
 	}
 }
 

@@ -51,6 +51,10 @@ listener "https" {
     verify      = "request"              # require, off
     certificate = "tls/example-cert.pem" # for names that no site has; without it they get none
     key         = "tls/example-key.pem"
+    ech { # clients may encrypt the name that they ask for; see weir cert ech
+      public_name = "cover.example.com"
+      keep        = 2 # older keys
+    }
   }
 }
 
@@ -360,6 +364,21 @@ site "secure.example.com" {
   }
   route "/*" { proxy = upstream.accounts }
   route "/shop/*" { proxy = upstream.php }
+}
+
+site "customers" {
+  hosts = ["*.customers.example.com"]
+  on    = [listener.https]
+  tls {
+    on_demand { # certificates for names that clients bring, if allow and ask agree
+      allow      = ["*.customers.example.com"]
+      ask        = "http://127.0.0.1:9000/is-customer" # ?domain=NAME; 200 is yes
+      per_minute = 10
+      names      = 10000
+      wait       = "10s"
+    }
+  }
+  route "/*" { proxy = upstream.accounts }
 }
 
 # ---------------------------------------------------------------- seeing, and steering

@@ -70,7 +70,7 @@ func h3Config(s *Snapshot, spec *ListenerSpec) h3.ServerConfig {
 
 func (l *listener) serveDatagrams(d *datagrams) {
 	err := d.server.ServePacket(h3.Socket{
-		Conn: d.conn, TLS: &tls.Config{GetConfigForClient: l.configForClient},
+		Conn: d.conn, TLS: &tls.Config{GetConfigForClient: l.configForClient, GetEncryptedClientHelloKeys: l.helloKeys},
 		Admit: l.admit, Done: l.release, Agreed: l.handshakes.succeed, Facts: l.factsOf, Log: l.log,
 	})
 	if err != nil {
@@ -88,6 +88,11 @@ func (l *listener) configForClient(hello *tls.ClientHelloInfo) (*tls.Config, err
 		}
 	}
 	return c, nil
+}
+
+// helloKeys returns the keys of today for encrypted hellos, which are needed before anything else of the configuration.
+func (l *listener) helloKeys(*tls.ClientHelloInfo) ([]tls.EncryptedClientHelloKey, error) {
+	return append([]tls.EncryptedClientHelloKey{}, l.settings.Load().spec.TLS.EncryptedClientHelloKeys...), nil // nil is not allowed
 }
 
 // admit counts a connection; false: there are too many.

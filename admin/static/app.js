@@ -195,10 +195,12 @@ function showCertificates(live, now) {
   say($("certificates-sum"), !n ? "none" : n > live.certificates.length ? `the ${live.certificates.length} of ${count.format(n)} to look at first` : many(n, "certificate"));
   keep($("certificates"), live.certificates, c => [c.kind, nameOf(c), c.file].join(" "), () => {
     const tr = el("tr");
-    tr.append(el("td"), el("td"), el("td", "", el("span", "pill")), el("td"), el("td"), el("td", "why"));
+    tr.append(el("td"), el("td"), el("td", "", el("span", "pill")), el("td"), el("td"), el("td", "why"), el("td", "", renewButton(tr)));
     return tr;
   }, (tr, c) => {
-    const [name, from, state, until, renewal, why] = tr.children;
+    const [name, from, state, until, renewal, why, act] = tr.children;
+    tr.dataset.name = c.names[0] ?? "";
+    act.firstChild.hidden = !c.names.length;
     say(name, nameOf(c));
     say(from, c.kind + (c.issuer ? ` · ${c.issuer}` : "") + (c.on_demand ? " · on demand" : ""));
     say(state.firstChild, c.state);
@@ -208,6 +210,29 @@ function showCertificates(live, now) {
     const again = c.next_attempt && new Date(c.next_attempt) > now ? `again in ${left(c.next_attempt, now)}` : "";
     say(why, [whyOf(c), c.failed_attempts ? many(c.failed_attempts, "failed attempt") : "", again].filter(Boolean).join(" · "));
   });
+}
+
+function renewButton(tr) {
+  const button = el("button", "small", "Renew");
+  button.type = "button";
+  button.addEventListener("click", () => renew(tr.dataset.name, button));
+  return button;
+}
+
+// renew asks for a new certificate and waits for it, which may take minutes.
+async function renew(name, button) {
+  button.disabled = true;
+  say(button, "Renewing …");
+  try {
+    const r = await fetch("certificates/renew", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({name})});
+    const result = await r.json();
+    if (!r.ok) notice("bad", `${name}: there is no new certificate`, result.error);
+    else notice("good", `${name}: a new certificate is in force`);
+  } catch (err) {
+    notice("bad", `weir does not answer: ${err.message}`);
+  }
+  say(button, "Renew");
+  button.disabled = false;
 }
 
 const serverColumns = [["Server", ""], ["Health", ""], ["Why", ""], ["Active", "n"], ["Idle", "n"], ["First byte", "n"], ["Weight", "n"]];
@@ -404,14 +429,16 @@ function balancing(u) {
 
 // ---------------------------------------------------------------- reload
 
+// notice tells for a while how something ended that somebody wanted.
+function notice(kind, title, text) {
+  const n = el("div", "notice " + kind, el("p", "", title), text ? el("pre", "", text) : null);
+  $("main").prepend(n);
+  setTimeout(() => n.remove(), 15000);
+}
+
 async function reload() {
   const button = $("reload");
   button.disabled = true;
-  const notice = (kind, title, text) => {
-    const n = el("div", "notice " + kind, el("p", "", title), text ? el("pre", "", text) : null);
-    $("main").prepend(n);
-    setTimeout(() => n.remove(), 15000);
-  };
   try {
     const r = await fetch("reload", {method: "POST"});
     const result = await r.json();

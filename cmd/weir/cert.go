@@ -36,13 +36,14 @@ certbot and Caddy, and has this machine trust weir's own authority.`,
   weir cert show www.example.com
   weir cert renew www.example.com
   weir cert import /etc/letsencrypt
-  weir cert root --trust`,
+  weir cert root --trust
+  weir cert ech`,
 		Args: c.knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
 		SuggestionsMinimumDistance: 2,
 	}
-	for _, sub := range []*cobra.Command{c.certListCommand(), c.certShowCommand(), c.certRenewCommand(), c.certImportCommand(), c.certRootCommand()} {
+	for _, sub := range []*cobra.Command{c.certListCommand(), c.certShowCommand(), c.certRenewCommand(), c.certImportCommand(), c.certRootCommand(), c.certECHCommand()} {
 		sub.DisableFlagsInUseLine = true
 		cmd.AddCommand(sub)
 	}
