@@ -59,6 +59,7 @@ type conn struct {
 	output
 	going  goingAway
 	final  *time.Timer // until the last of it; it uses the connection
+	burial *time.Timer // until the oldest remnant is reset; it uses the connection
 	gone   bool        // no stream can go on
 	leaves bool        // the reader is to end the connection
 }
@@ -212,9 +213,14 @@ func (c *conn) lost(error) {
 	c.Conn.Cancel()
 	c.stopAll()
 	c.mu.Lock()
-	waits := c.final != nil && c.final.Stop()
+	waits := 0
+	for _, timer := range []*time.Timer{c.final, c.burial} {
+		if timer != nil && timer.Stop() {
+			waits++
+		}
+	}
 	c.mu.Unlock()
-	if waits {
+	for range waits {
 		c.release()
 	}
 	c.release()

@@ -7,7 +7,9 @@ import (
 )
 
 // A remnant is a stream whose exchange is over and whose client has not ended its side: what is left of the request may
-// be on its way. It is taken and thrown away, since a reset would have some clients throw away the answer.
+// be on its way. It is taken and thrown away, as much as the client has a window for, since a reset right behind the
+// answer would have some clients, which see both at once, throw the answer away. One whose client may not come to the end
+// within that window is reset when the client has had time to read the answer (RFC 9113, section 8.1).
 type remnant struct {
 	id      uint32
 	bounded bool  // the length was announced
@@ -16,19 +18,54 @@ type remnant struct {
 	since   int64
 }
 
-// remnantTime is how long a remnant is kept at least, where its place is wanted for another stream.
+// remnantTime is how long a remnant is kept: at least, where its place is wanted for another stream, and at most, where
+// its client does not come to the end.
 const remnantTime = time.Second
 
-// remain keeps what is left of a stream and reports whether it did: only where the client can end its side without more
-// window, and does not wait for leave to send at all. c.mu is held.
+// remain keeps what is left of a stream and reports whether it did: not where the client waits for leave to send. c.mu is
+// held.
 func (c *conn) remain(s *stream) bool {
 	b := &s.body
-	r := remnant{id: s.id, bounded: b.length >= 0, left: b.length - b.got, recv: b.recv, since: clock.Now()}
-	if b.expects || !s.sentEnd || r.left > int64(r.recv) || r.recv == 0 {
+	if b.expects || !s.sentEnd {
 		return false
 	}
-	c.remains = append(c.remains, r)
+	c.remains = append(c.remains, remnant{id: s.id, bounded: b.length >= 0, left: b.length - b.got, recv: b.recv, since: clock.Now()})
+	c.watchRemains()
 	return true
+}
+
+// needsReset reports whether the client may not be able to end its side.
+func (r *remnant) needsReset() bool { return !r.bounded || r.left > int64(r.recv) }
+
+// watchRemains has the remnants that need it reset in time. c.mu is held.
+func (c *conn) watchRemains() {
+	if c.burial != nil || c.gone {
+		return
+	}
+	for i := range c.remains {
+		if r := &c.remains[i]; r.needsReset() && c.retain() {
+			c.burial = time.AfterFunc(time.Duration(r.since+int64(remnantTime)-clock.Now()), c.buryLate)
+			return
+		}
+	}
+}
+
+// buryLate is what the timer burial does.
+func (c *conn) buryLate() {
+	c.mu.Lock()
+	c.burial = nil
+	now := clock.Now()
+	for i := 0; i < len(c.remains); {
+		if r := &c.remains[i]; r.needsReset() && now-r.since >= int64(remnantTime) {
+			c.bury(i, true, codeNone)
+		} else {
+			i++
+		}
+	}
+	c.watchRemains()
+	c.flushSoon()
+	c.mu.Unlock()
+	c.release()
 }
 
 // remnant returns the index of a stream's remnant, or -1. c.mu is held.
@@ -72,13 +109,11 @@ func (c *conn) remnantData(i int, f *frame, p []byte) *connError {
 	case r.recv < 0:
 		c.bury(i, true, codeFlowControl)
 		return c.spend(1)
-	case r.bounded && (r.left < 0 || end && r.left > 0):
+	case r.bounded && r.left < 0:
 		c.bury(i, true, codeProtocol)
 		return c.spend(1)
-	case end:
+	case end: // too early, perhaps: who has been answered may have given the rest up
 		c.bury(i, false, codeNone)
-	case r.recv == 0:
-		c.bury(i, true, codeNone)
 	case len(p) == 0:
 		return c.spend(1)
 	}
@@ -87,7 +122,7 @@ func (c *conn) remnantData(i int, f *frame, p []byte) *connError {
 
 // remnantTrailer takes in the field section that ends the i-th remnant. c.mu is held.
 func (c *conn) remnantTrailer(i int, end bool) *connError {
-	if r := &c.remains[i]; !end || r.bounded && r.left > 0 {
+	if !end {
 		c.bury(i, true, codeProtocol)
 		return c.spend(1)
 	}
