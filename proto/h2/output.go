@@ -103,6 +103,7 @@ func (c *conn) writeOut() {
 		p := c.out
 		c.out, c.spare = c.spare[:0], nil
 		leaving := c.gone
+		c.wakeCrowded(outMost / minFrameSize) // they fill the next one meanwhile
 		c.mu.Unlock()
 		err := c.write(p, leaving)
 		c.mu.Lock()
