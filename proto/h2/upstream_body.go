@@ -181,25 +181,33 @@ type upFlush interface{ Flush() error }
 // upHeadWait is how long a head waits for them.
 const upHeadWait = 5 * time.Millisecond
 
-// flushed waits a moment for input, and flushes dst where none has come.
+// flushed waits a moment for something to come of the body, and flushes dst where nothing has. Who wakes the stream for
+// anything else only has it look again.
 func (b *upReader) flushed(dst upFlush) error {
-	s := b.s
 	runtime.Gosched()
-	select {
-	case <-s.wake:
-		s.nudge()
+	if b.settled() {
 		return nil
-	default:
 	}
 	timer := time.NewTimer(upHeadWait)
 	defer timer.Stop()
-	select {
-	case <-s.wake:
-		s.nudge()
-		return nil
-	case <-timer.C:
+	for {
+		select {
+		case <-b.s.wake:
+			if b.settled() {
+				return nil
+			}
+		case <-timer.C:
+			return dst.Flush()
+		}
 	}
-	return dst.Flush()
+}
+
+// settled reports whether fetch would not wait.
+func (b *upReader) settled() bool {
+	s := b.s
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.input.first != nil || s.remoteDone || s.closed || s.trouble(weir.CauseUpstreamBodyTimeout) != nil
 }
 
 // WriteTo hands the body on in the pieces in which it is held.
