@@ -129,7 +129,7 @@ func (c *carrier) h2By(ep *weir.Endpoint, dial proxyproto.Dial) weir.Transport {
 		KeepIdle: c.KeepaliveIdle,
 	}
 	if dial != nil {
-		cfg.Scheme = "https"
+		cfg.Scheme, cfg.CauseOf = "https", cert.UpstreamCause
 		wait := int64(c.Timeouts.Connect)
 		cfg.Dial = func(x *weir.Exchange) (poll.Conn, error) { return dial(x, ep.Address, clock.Now()+wait) }
 	}

@@ -23,6 +23,10 @@ type TransportConfig struct {
 	Dial   func(x *weir.Exchange) (poll.Conn, error)
 	Scheme string // what servers are told in :scheme; default "http"
 
+	// CauseOf tells what an error of reading means that only a Conn of Dial's kind has, such as an alert of TLS: a
+	// server judges weir's certificate after the handshake. CauseNone: nothing special. nil: there are none such.
+	CauseOf func(err error) weir.Cause
+
 	Connect   time.Duration // to establish a connection, the server's SETTINGS included, or to wait for room on one; default 5s
 	FirstByte time.Duration // from the end of the request to the end of the answer's head; default 60s
 	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more; default 60s
@@ -79,6 +83,7 @@ type Transport struct {
 	mu      sync.Mutex // protects all below, and load, limit, suspect and leaving of the connections
 	conns   []*upConn  // those that take new streams
 	opening int        // dials under way
+	stuck   int64      // when a further connection could not be opened; 0: that has not happened
 	warmed  int64      // when a connection was last opened for nobody; see warm
 	first   *upWaiter  // those who wait for room, in order
 	last    *upWaiter
@@ -219,8 +224,13 @@ func (t *Transport) deadlineFault() *weir.Fault {
 	return &weir.Fault{Op: "wait for " + t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientDeadline, Err: poll.ErrTimeout}
 }
 
-// upCause is the cause of an error of reading from, or writing to, a server.
-func upCause(err error, writing bool) weir.Cause {
+// cause is that of an error of reading from, or writing to, a server.
+func (t *Transport) cause(err error, writing bool) weir.Cause {
+	if t.cfg.CauseOf != nil {
+		if c := t.cfg.CauseOf(err); c != weir.CauseNone {
+			return c
+		}
+	}
 	var broken *connError
 	switch {
 	case errors.As(err, &broken):

@@ -10,9 +10,10 @@ import (
 
 // An upWaiter is an exchange that waits for room on a connection. Whoever makes room gives it to the first that waits.
 type upWaiter struct {
-	wake  chan struct{} // there is news
-	shard int
-	avoid *upConn
+	wake    chan struct{} // there is news
+	shard   int
+	content bool // there is a body to send
+	avoid   *upConn
 
 	next, prev *upWaiter // protected by Transport.mu, like all below
 	queued     bool
@@ -39,9 +40,9 @@ var (
 // acquire returns a connection with room for x, which is kept for it: open or release must follow. It waits where there
 // is no room. fresh: nobody has used the connection yet.
 func (t *Transport) acquire(x *weir.Exchange, avoid *upConn) (c *upConn, fresh bool, f *weir.Fault) {
-	shard := x.Conn.Shard
+	shard, content := x.Conn.Shard, x.Request.Body != nil
 	t.mu.Lock()
-	if c := t.pick(shard, avoid); c != nil {
+	if c := t.pick(shard, content, avoid); c != nil {
 		fresh = c.reserve()
 		warm := t.warm(c, shard)
 		t.mu.Unlock()
@@ -54,7 +55,7 @@ func (t *Transport) acquire(x *weir.Exchange, avoid *upConn) (c *upConn, fresh b
 		t.mu.Unlock()
 		return nil, false, t.fault(weir.CauseQueueFull, weir.RetryAlways, "wait for room at", errUpQueue)
 	}
-	w := &upWaiter{wake: make(chan struct{}, 1), shard: shard, avoid: avoid}
+	w := &upWaiter{wake: make(chan struct{}, 1), shard: shard, content: content, avoid: avoid}
 	t.enter(w)
 	more := t.wantsMore()
 	t.mu.Unlock()
@@ -65,22 +66,44 @@ func (t *Transport) acquire(x *weir.Exchange, avoid *upConn) (c *upConn, fresh b
 }
 
 // pick returns the connection for an exchange of that shard: one of its own poller before any other, and of those the
-// one with the fewest streams. mu is held.
-func (t *Transport) pick(shard int, avoid *upConn) *upConn {
-	var best *upConn
+// one with the fewest streams. An exchange with content passes over one that takes none, unless there can be no other. mu
+// is held.
+func (t *Transport) pick(shard int, content bool, avoid *upConn) *upConn {
+	var best, choked *upConn
 	for _, c := range t.conns {
 		if c == avoid || c.suspect || c.load >= c.limit {
+			continue
+		}
+		if content && c.isChoked() {
+			choked = c
 			continue
 		}
 		if best == nil || (c.shard == shard) != (best.shard == shard) && c.shard == shard || (c.shard == shard) == (best.shard == shard) && c.load < best.load {
 			best = c
 		}
 	}
+	if best == nil && choked != nil && t.opening == 0 && (!t.canOpen() || t.isStuck()) {
+		return choked
+	}
 	if best == nil && avoid != nil && !avoid.leaving && !avoid.suspect && avoid.load < avoid.limit && !t.canOpen() {
 		return avoid
 	}
 	return best
 }
+
+// chokeTime is how long a connection may take no content at all before exchanges that have some go elsewhere: somebody
+// else's upload, which the server does not read, may have filled the window that all of them share (RFC 9113, section
+// 5.2.1).
+const chokeTime = int64(50 * time.Millisecond)
+
+// isChoked reports whether the server has taken no content on c for some time, though there is some.
+func (c *upConn) isChoked() bool {
+	since := c.choked.Load()
+	return since != 0 && clock.Now()-since > chokeTime
+}
+
+// isStuck reports whether it is too early to try again to open a further connection. mu is held.
+func (t *Transport) isStuck() bool { return t.stuck != 0 && clock.Now()-t.stuck < warmEvery }
 
 // reserve takes a place on c. mu is held. It reports whether it is the first one.
 func (c *upConn) reserve() (fresh bool) {
@@ -166,7 +189,7 @@ func (t *Transport) admit(c *upConn) *weir.Fault {
 // grant gives the room that there is to those who wait. mu is held.
 func (t *Transport) grant() {
 	for w := t.first; w != nil; w = t.first {
-		c := t.pick(w.shard, w.avoid)
+		c := t.pick(w.shard, w.content, w.avoid)
 		if c == nil {
 			return
 		}
@@ -184,7 +207,12 @@ func (t *Transport) give(w *upWaiter, c *upConn) {
 // failWaiters tells those who wait that a connection could not be opened, where nothing else will give them room. mu is
 // held.
 func (t *Transport) failWaiters(f *weir.Fault) {
-	if t.opening > 0 || len(t.conns) > 0 {
+	if t.opening > 0 {
+		return
+	}
+	if len(t.conns) > 0 {
+		t.stuck = clock.Now()
+		t.grant()
 		return
 	}
 	for w := t.first; w != nil; w = t.first {

@@ -100,21 +100,21 @@ func TestTransportFewestFirst(t *testing.T) {
 	full := at(0, 2, 2)
 	doubtful := at(0, 0, 10)
 	doubtful.suspect = true
-	if c := tr.pick(0, nil); c != best {
+	if c := tr.pick(0, false, nil); c != best {
 		t.Errorf("%+v", c)
 	}
-	if c := tr.pick(1, nil); c != other {
+	if c := tr.pick(1, false, nil); c != other {
 		t.Errorf("%+v", c)
 	}
-	if c := tr.pick(7, nil); c != other {
+	if c := tr.pick(7, false, nil); c != other {
 		t.Errorf("of no poller: %+v", c)
 	}
-	if c := tr.pick(1, other); c != best {
+	if c := tr.pick(1, false, other); c != best {
 		t.Errorf("without %+v: %+v", other, c)
 	}
 	tr.conns = []*upConn{full, other}
 	tr.cfg.Connections = 2
-	if c := tr.pick(1, other); c != other {
+	if c := tr.pick(1, false, other); c != other {
 		t.Errorf("where there is no other: %+v", c)
 	}
 }

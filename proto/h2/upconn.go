@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir"
@@ -68,6 +69,8 @@ type upConn struct {
 	used    bool // an exchange has used it
 	suspect bool // it is not known to be alive
 	leaving bool // it takes no new streams
+
+	choked atomic.Int64 // since when somebody waits because room is none; 0: nobody does
 }
 
 // An upBuffer takes several frames of full size.
@@ -131,7 +134,7 @@ func (c *upConn) greet(by int64) *weir.Fault {
 	case errUpSilent:
 		return c.t.fault(weir.CauseUpstreamConnectTimeout, weir.RetryAlways, "begin HTTP/2 with", err)
 	}
-	return c.t.fault(upCause(err, writing), weir.RetryAlways, "begin HTTP/2 with", err)
+	return c.t.fault(c.t.cause(err, writing), weir.RetryAlways, "begin HTTP/2 with", err)
 }
 
 // Run is the reader. It gives its goroutine and its buffer back when there is nothing more to read.
@@ -309,7 +312,7 @@ func (c *upConn) isReady() bool {
 // streamFault is the fault of a stream that ended with its connection.
 func (c *upConn) streamFault(s *upStream) *weir.Fault {
 	err := c.end
-	cause, retry := upCause(err, c.endWriting), weir.RetryIdempotent
+	cause, retry := c.t.cause(err, c.endWriting), weir.RetryIdempotent
 	switch {
 	case s.headDone:
 		cause, retry = weir.CauseUpstreamBodyCut, weir.RetryNever

@@ -309,6 +309,7 @@ func (c *upConn) onWindow(f *frame, p []byte) *connError {
 	case c.room > maxWindow:
 		return &connError{codeFlowControl, "the connection's window out of range"}
 	}
+	c.choked.Store(0)
 	c.passOn()
 	return nil
 }

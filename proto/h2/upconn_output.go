@@ -109,7 +109,7 @@ func (c *upConn) flushOnce() bool {
 	c.SetWriteDeadline(began + patience)
 	err := c.write(b)
 	if err != nil {
-		c.lost(err, true)
+		c.unwritten(err)
 	}
 	slow := clock.Now()-began > slowWrite
 	c.mu.Lock()
@@ -124,6 +124,17 @@ func (c *upConn) flushOnce() bool {
 		c.closeIfOver()
 	}
 	return more
+}
+
+// unwritten deals with an error of writing. A server that ends a connection before it has begun may say why, in an alert of
+// TLS: that is the reader's to find, whom the connection's end wakes.
+func (c *upConn) unwritten(err error) {
+	c.mu.Lock()
+	begun := c.isReady()
+	c.mu.Unlock()
+	if begun || err == poll.ErrTimeout {
+		c.lost(err, true)
+	}
 }
 
 func (c *upConn) write(b *upOutput) error {

@@ -115,6 +115,9 @@ func (w *upSender) turn(n int) error {
 		case !queued:
 			c.queue = append(c.queue, w)
 		}
+		if c.room <= 0 && c.choked.Load() == 0 {
+			c.choked.Store(clock.Now())
+		}
 		if w.due.at == 0 && s.stall > 0 && !s.tunnel {
 			w.due.at = clock.Now() + s.stall
 			c.arm(w.due.at)
