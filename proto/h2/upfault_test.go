@@ -457,7 +457,7 @@ func TestTransportMute(t *testing.T) {
 		p.request()
 		<-hold // no answer to anything
 	}, answering)
-	tr := w.transport(o.addr, TransportConfig{Ping: short, Connect: 2 * short})
+	tr := w.transport(o.addr, TransportConfig{Ping: short})
 	w.ask(tr, "GET", "/").do().failed(weir.CauseUpstreamUnreachable, weir.RetryIdempotent)
 	w.ask(tr, "GET", "/").do().got(200, "ok")
 

@@ -44,6 +44,9 @@ func newUpWorld(t *testing.T, kind string) *upWorld {
 // transport returns a transport to addr over the world's kind of connection.
 func (w *upWorld) transport(addr string, c TransportConfig) *Transport {
 	c.Group = w.group
+	if c.Connect == 0 { // whatever else the machine does
+		c.Connect = soon
+	}
 	if c.Dial == nil {
 		c.Dial = func(x *weir.Exchange) (poll.Conn, error) { return w.dial(addr, x) }
 	}
