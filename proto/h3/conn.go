@@ -70,6 +70,9 @@ func (k *socket) serveConn(q *quic.Conn) {
 	}
 	defer k.srv.leave(c)
 	defer c.credit.close()
+	if g := guestOf(q); g != nil && g.age != k.srv.age.Load() {
+		c.drain()
+	}
 	c.armIdle(k.srv.config.Load().Timeouts.Idle)
 	var all sync.WaitGroup
 	all.Go(c.awaitProof)
@@ -91,14 +94,17 @@ func (k *socket) serveConn(q *quic.Conn) {
 func (c *conn) awaitProof() {
 	select {
 	case <-c.q.HandshakeComplete():
-		if g, ok := c.q.Context().Value(guestKey{}).(*guest); ok {
-			g.prove()
-		}
-		if c.sock.Agreed != nil {
-			state := c.q.ConnectionState().TLS
-			c.sock.Agreed(&state)
-		}
 	case <-c.q.Context().Done():
+	}
+	if !isAgreed(c.q) {
+		return
+	}
+	if g := guestOf(c.q); g != nil {
+		g.prove()
+	}
+	if c.sock.Agreed != nil {
+		state := c.q.ConnectionState().TLS
+		c.sock.Agreed(&state)
 	}
 }
 
@@ -116,14 +122,7 @@ func (c *conn) greet() bool {
 }
 
 // early reports whether the handshake has not ended, so that what has come may be somebody's recording of it.
-func (c *conn) early() bool {
-	select {
-	case <-c.q.HandshakeComplete():
-		return false
-	default:
-		return true
-	}
-}
+func (c *conn) early() bool { return !isAgreed(c.q) }
 
 // who returns the facts of the client as of now: it may have gone to another address.
 func (c *conn) who() *weir.Conn {

@@ -48,6 +48,7 @@ func (t Timeouts) orDefaults() Timeouts {
 type Server struct {
 	config atomic.Pointer[ServerConfig]
 	open   atomic.Int64
+	age    atomic.Int64 // how many times Renew has been called
 
 	mu       sync.Mutex // protects all below
 	conns    map[*conn]struct{}
@@ -85,6 +86,18 @@ func (s *Server) Drain() {
 	for _, k := range sockets {
 		k.close()
 	}
+	for _, c := range conns {
+		c.drain()
+	}
+}
+
+// Renew has each connection that is there end as Drain does, those included whose handshake is under way, and goes on
+// taking new ones.
+func (s *Server) Renew() {
+	s.age.Add(1)
+	s.mu.Lock()
+	_, conns := s.snapshot()
+	s.mu.Unlock()
 	for _, c := range conns {
 		c.drain()
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"weir"
+	"weir/cert"
 )
 
 func TestGet(t *testing.T) {
@@ -666,5 +667,59 @@ func TestDrainWhileDialling(t *testing.T) {
 		all.Wait()
 		tr.Close()
 		pc.Close()
+	}
+}
+
+// The reason why a handshake has failed is told as crypto/tls would, whichever side found it.
+func TestFailed(t *testing.T) {
+	leaks(t)
+	failed := make(chan error, 10)
+	w := start(t, ServerConfig{Handler: echo}, Socket{Failed: func(err error) { failed <- err }})
+	stranger, other := clientTLS(), clientTLS()
+	stranger.RootCAs = x509.NewCertPool()
+	other.NextProtos = []string{"other"}
+	for _, c := range []struct {
+		client *tls.Config
+		want   cert.Trouble
+	}{{stranger, cert.CertificateDenied}, {other, cert.ProtocolMismatch}} {
+		if len(c.client.NextProtos) == 0 {
+			c.client.NextProtos = []string{Protocol}
+		}
+		if q, err := w.dialQUIC(t.Context(), c.client, &quic.Config{}); err == nil {
+			<-q.HandshakeComplete()
+		}
+		select {
+		case err := <-failed:
+			if got := cert.CauseOf(err); got != c.want {
+				t.Errorf("%v is %q, want %q", err, got, c.want)
+			}
+		case <-time.After(patience):
+			t.Fatal("nobody is told of it")
+		}
+	}
+	get(t, w.client(), "/")
+	if len(failed) > 0 {
+		t.Errorf("a handshake that went well is told of as failed: %v", <-failed)
+	}
+}
+
+// Connections end at a renewal, and new ones are taken.
+func TestRenew(t *testing.T) {
+	w := serve(t, ServerConfig{Handler: echo})
+	r := w.raw()
+	r.uni(appendSettings([]byte{streamControl}, 1<<16, false))
+	w.srv.Renew()
+	soon := r.open(request("GET")) // on its way already, perhaps
+	soon.Close()
+	if status, _, _ := r.answers(soon); status != 200 {
+		t.Fatal(status)
+	}
+	next := w.greeted()
+	w.ended(200, 0)
+	r.ends(codeNone)
+	str := next.open(request("GET"))
+	str.Close()
+	if status, _, _ := next.answers(str); status != 200 {
+		t.Fatal(status)
 	}
 }

@@ -34,6 +34,10 @@ type Socket struct {
 	// Agreed, if not nil, is called when the handshake of a connection has ended well. It must not block.
 	Agreed func(*tls.ConnectionState)
 
+	// Failed, if not nil, is called with the reason when a connection that Admit has let in ends before its handshake has:
+	// an error of crypto/tls, or what kept it from getting so far. It must not block.
+	Failed func(error)
+
 	// Facts describes a client, and again when it has got another address. Protocol, TLS and Opened need not be filled
 	// in. It must not block.
 	Facts func(remote, local netip.AddrPort) weir.Conn
@@ -138,6 +142,9 @@ func (k *socket) serve() error {
 		if q, err = k.ln.Accept(context.Background()); err != nil {
 			break
 		}
+		if g := guestOf(q); g != nil {
+			g.conn.Store(q)
+		}
 		all.Go(func() { k.serveConn(q) })
 	}
 	k.close()
@@ -160,10 +167,17 @@ func (k *socket) close() {
 // A guest is a connection that has been let in.
 type guest struct {
 	sock   *socket
-	proven sync.Once // its handshake is no longer unfinished
+	age    int64                     // of the server when it was let in
+	conn   atomic.Pointer[quic.Conn] // nil: there is nothing to serve yet
+	proven sync.Once                 // its handshake is no longer unfinished
 }
 
 type guestKey struct{}
+
+func guestOf(q *quic.Conn) *guest {
+	g, _ := q.Context().Value(guestKey{}).(*guest)
+	return g
+}
 
 // crowd is how many times as many handshakes as are usual have not ended.
 func (k *socket) crowd() int64 { return k.halves.Load() / int64(k.srv.config.Load().Limits.Handshakes) }
@@ -176,20 +190,48 @@ func (k *socket) admit(ctx context.Context, info *quic.ClientInfo) (context.Cont
 	if k.Admit != nil && !k.Admit(addrPort(info.RemoteAddr)) {
 		return nil, errRefused
 	}
-	g := &guest{sock: k}
+	g := &guest{sock: k, age: k.srv.age.Load()}
 	k.halves.Add(1)
-	context.AfterFunc(ctx, g.leave)
+	context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })
 	return context.WithValue(ctx, guestKey{}, g), nil
 }
 
 // prove notes that the handshake has ended.
 func (g *guest) prove() { g.proven.Do(func() { g.sock.halves.Add(-1) }) }
 
-func (g *guest) leave() {
+func (g *guest) leave(why error) {
+	if q := g.conn.Load(); g.sock.Failed != nil && (q == nil || !isAgreed(q)) {
+		g.sock.Failed(handshakeError(why))
+	}
 	g.prove()
 	if g.sock.Done != nil {
 		g.sock.Done()
 	}
+}
+
+// isAgreed reports whether a connection's handshake has ended well.
+func isAgreed(q *quic.Conn) bool {
+	select {
+	case <-q.HandshakeComplete():
+		return true
+	default:
+		return false
+	}
+}
+
+// The codes of QUIC that are alerts of TLS (RFC 9001, section 4.8).
+const (
+	cryptoFirst quic.TransportErrorCode = 0x100
+	cryptoLast  quic.TransportErrorCode = 0x1ff
+)
+
+// handshakeError makes of an alert that came by QUIC what crypto/tls makes of one.
+func handshakeError(err error) error {
+	var q *quic.TransportError
+	if errors.As(err, &q) && q.Remote && q.ErrorCode >= cryptoFirst && q.ErrorCode <= cryptoLast {
+		return &net.OpError{Op: "remote error", Err: tls.AlertError(q.ErrorCode - cryptoFirst)}
+	}
+	return err
 }
 
 // withProtocol returns c for HTTP/3.
