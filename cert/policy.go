@@ -95,9 +95,14 @@ func (p Policy) ServerConfig(t *Table, tickets *Tickets) *tls.Config {
 			}
 		}
 	}
+	refusing := base.Clone()
+	refusing.NextProtos = noProtocols
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if slices.Equal(hello.SupportedProtos, challengeProtocols) {
 			return challengeConfig(t.find(hello), hello)
+		}
+		if isTakenForSilent(hello, p.Protocols) {
+			return refusing, nil
 		}
 		if len(special) == 0 {
 			return nil, nil
@@ -152,6 +157,16 @@ func (t *Table) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	return c, err
 }
+
+// isTakenForSilent reports whether crypto/tls would treat a client that names none of the protocols as one that speaks no
+// ALPN: it does so with HTTP/1.1 where HTTP/2 is spoken, and such a client would be answered in HTTP/2.
+func isTakenForSilent(hello *tls.ClientHelloInfo, spoken []string) bool {
+	return slices.Contains(spoken, "h2") && slices.Contains(hello.SupportedProtos, "http/1.1") &&
+		!slices.ContainsFunc(hello.SupportedProtos, func(p string) bool { return slices.Contains(spoken, p) })
+}
+
+// noProtocols are what no client names.
+var noProtocols = []string{"-"}
 
 var challengeProtocols = []string{ALPNChallenge}
 

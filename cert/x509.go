@@ -6,10 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"strings"
-
-	"weir/internal/bounded"
 )
 
 // equalPairs reports whether two certificates are the same with chain and key.
@@ -41,15 +38,11 @@ func covers(leaf *x509.Certificate, name string) bool {
 
 // Pool reads the CA certificates of a PEM file of at most a mebibyte. A file without any is an error.
 func Pool(file string) (*x509.CertPool, error) {
-	text, err := bounded.ReadFile(file, maxFile)
+	a, err := ReadAuthorities(file)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%q: %w", file, errNoPEM)
-	}
-	return pool, nil
+	return a.Pool, nil
 }
 
 var errNoPEM = errors.New("no certificate in PEM form")
