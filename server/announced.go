@@ -23,10 +23,10 @@ func (l *listener) announced(c poll.Conn, set *settings) {
 	switch trusted := l.trusts(c, set); {
 	case trusted:
 	case set.spec.Proxied == ProxiedMaybe:
-		l.welcome(c, set, c.RemoteAddr(), c.LocalAddr())
+		l.welcome(c, c.RemoteAddr(), c.LocalAddr())
 		return
 	default:
-		l.unannounced(c, "not one of trusted_proxies")
+		l.unannounced(c, notTrusted)
 		c.Close()
 		return
 	}
@@ -41,10 +41,29 @@ func (l *listener) announced(c poll.Conn, set *settings) {
 			l.unannounced(c, err.Error())
 			return
 		}
+		if why := l.refutes(c, served == c); why != "" {
+			served.Close()
+			l.unannounced(c, why)
+			return
+		}
 		local, remote := h.Addresses(c.LocalAddr(), c.RemoteAddr())
-		l.welcome(served, set, remote, local)
+		l.welcome(served, remote, local)
 	})
 }
+
+// refutes says why a connection is not to be served by now: the settings may have changed while its header was awaited.
+// told: there was one.
+func (l *listener) refutes(c poll.Conn, told bool) string {
+	switch set := l.settings.Load(); {
+	case told && !l.trusts(c, set):
+		return notTrusted
+	case !told && set.spec.Proxied == ProxiedAlways:
+		return proxyproto.ErrNone.Error()
+	}
+	return ""
+}
+
+const notTrusted = "not one of trusted_proxies"
 
 // trusts reports whether the word of the peer counts. Whoever may open a unix socket of ours is trusted.
 func (l *listener) trusts(c poll.Conn, set *settings) bool {

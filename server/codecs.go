@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync/atomic"
+
 	"weir"
 	"weir/internal/poll"
 	"weir/proto/h1"
@@ -11,6 +13,8 @@ import (
 type codecs struct {
 	h1 *h1.Server
 	h2 *h2.Server
+
+	expected atomic.Int64 // connections on their way here; see listener.enter
 }
 
 func newCodecs(h weir.Handler, s *Snapshot, spec *ListenerSpec) *codecs {
@@ -72,4 +76,8 @@ func (c *codecs) close() {
 	c.h2.Close()
 }
 
-func (c *codecs) open() int { return c.h1.Open() + c.h2.Open() }
+// open is the number of connections, those included that are on their way here.
+func (c *codecs) open() int { return int(c.expected.Load()) + c.h1.Open() + c.h2.Open() }
+
+// leave is the end of what listener.enter began.
+func (c *codecs) leave() { c.expected.Add(-1) }

@@ -7,17 +7,16 @@ import (
 	"time"
 
 	"weir"
-	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
 // A handshake is a connection of which TLS has not been agreed on yet. Until its first bytes come it holds neither
 // goroutine nor buffer; then it blocks on a worker for as long as Timeouts.Header allows.
 type handshake struct {
-	sealed *poll.Sealed
-	l      *listener
-	set    *settings
-	facts  weir.Conn
+	conn  poll.Conn
+	l     *listener
+	set   *settings // that it was received with
+	facts weir.Conn
 }
 
 // arrivals are the connections of a listener that are not served yet: their clients have not said who they are (PROXY
@@ -61,8 +60,8 @@ func (a *arrivals) cancel() {
 
 // seal begins TLS on a connection that has just been accepted.
 func (l *listener) seal(c poll.Conn, set *settings, facts weir.Conn) {
-	h := &handshake{sealed: poll.SealServer(c, set.spec.TLS), l: l, set: set, facts: facts}
-	l.arrivals.add(h.sealed)
+	h := &handshake{conn: c, l: l, set: set, facts: facts}
+	l.arrivals.add(c)
 	end := facts.Opened + int64(handshakeTime(set.spec))
 	c.SetReadDeadline(end)
 	c.SetWriteDeadline(end)
@@ -79,22 +78,40 @@ func handshakeTime(spec *ListenerSpec) time.Duration {
 	return 10 * time.Second
 }
 
-// Run implements poll.Task.
+// Run implements poll.Task. What has changed since the connection was received holds for it, as long as nothing was said.
+// When it has been agreed on it is served as those are with which it was begun: if these drain by then, so does it.
 func (h *handshake) Run(*poll.Worker) {
-	err := h.sealed.Handshake()
-	h.l.arrivals.remove(h.sealed)
+	set := h.l.enter()
+	defer set.codecs.leave()
+	if !set.spec.keeps(h.set.spec) {
+		h.l.arrivals.remove(h.conn)
+		h.again(set)
+		return
+	}
+	sealed := poll.SealServer(h.conn, set.spec.TLS)
+	err := sealed.Handshake()
+	h.l.arrivals.remove(h.conn)
 	if err != nil {
 		h.fail(err)
 		return
 	}
-	state := h.sealed.State()
+	state := sealed.State()
 	h.l.handshakes.succeed(&state)
 	if state.NegotiatedProtocol == acmeProtocol { // it has served its purpose (RFC 8737, section 3)
-		h.end()
+		h.l.dismiss(h.conn, "")
 		return
 	}
 	h.facts.TLS = &state // the deadline of writing stays: TLS answers by itself (KeyUpdate) before HTTP sets another one
-	h.set.codecs.serve(h.sealed, h.set.spec.Versions, state.NegotiatedProtocol, &h.facts, h.l.done)
+	set.codecs.serve(sealed, set.spec.Versions, state.NegotiatedProtocol, &h.facts, h.l.done)
+}
+
+// again begins anew with a connection whose listener has changed before anything was said.
+func (h *handshake) again(set *settings) {
+	if h.set.spec.Proxied == NotProxied {
+		h.l.receive(h.conn, set)
+		return
+	}
+	h.l.welcome(h.conn, h.facts.Remote, h.facts.Local)
 }
 
 const acmeProtocol = "acme-tls/1"
@@ -102,18 +119,17 @@ const acmeProtocol = "acme-tls/1"
 // fail ends a connection that did not agree on keys.
 func (h *handshake) fail(err error) {
 	h.l.handshakes.fail(err)
-	h.l.log.Debug("handshake failed", "listener", h.set.spec.Name, "client", h.facts.RemoteIP, "error", err.Error())
+	h.l.log.Debug("handshake failed", "listener", h.facts.Listener, "client", h.facts.RemoteIP, "error", err.Error())
 	var plain tls.RecordHeaderError
-	if errors.As(err, &plain) && speaksHTTP(plain.RecordHeader) {
-		h.answerPlain()
-		return
+	switch {
+	case err == poll.ErrTimeout || err == poll.ErrCanceled:
+		h.conn.Close()
+		h.l.release()
+	case errors.As(err, &plain) && speaksHTTP(plain.RecordHeader):
+		h.l.dismiss(h.conn, wrongScheme)
+	default:
+		h.l.dismiss(h.conn, "") // there may be an alert on its way
 	}
-	h.end()
-}
-
-func (h *handshake) end() {
-	h.sealed.Below().Close()
-	h.l.release()
 }
 
 // speaksHTTP reports whether a client began with a request line where a handshake was due.
@@ -128,19 +144,3 @@ func speaksHTTP(begin [5]byte) bool {
 const wrongScheme = "HTTP/1.1 400 Bad Request\r\n" +
 	"Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 64\r\n\r\n" +
 	"400 Bad Request\nThis port speaks HTTPS; write https:// instead.\n"
-
-// answerPlain tells a client that speaks HTTP without TLS so, and waits a moment until it has read that.
-func (h *handshake) answerPlain() {
-	c := h.sealed.Below()
-	r := &refused{Conn: c, l: h.l, until: clock.Now() + int64(refusalTime)}
-	h.l.release()
-	if h.l.refusals.Add(1) > maxRefusals {
-		r.end()
-		return
-	}
-	c.SetReadDeadline(r.until)
-	c.SetWriteDeadline(r.until)
-	c.Write([]byte(wrongScheme))
-	c.CloseWrite()
-	r.Run(nil)
-}

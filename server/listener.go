@@ -23,7 +23,7 @@ type listener struct {
 	source    net.Listener
 	done      func() // release, made once
 	polled    *poll.Listener
-	retired   []*codecs // drain, because the listener was given another name; protected by Server.mu
+	retired   []*codecs // drain, because the listener has changed too much for their connections; protected by Server.mu
 
 	settings atomic.Pointer[settings]
 	open     atomic.Int64
@@ -34,10 +34,9 @@ type listener struct {
 	strangers  atomic.Uint64 // connections without a proper PROXY header
 	handshakes handshakes
 
-	arrivals      arrivals
-	datagrams     *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as the next
-	leftDatagrams []*datagrams // drain
-	log           *slog.Logger
+	arrivals  arrivals
+	datagrams *datagrams // nil: there is no HTTP/3; protected by Server.mu
+	log       *slog.Logger
 
 	lastPeer atomic.Pointer[peer]
 
@@ -82,19 +81,41 @@ func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
 		l.log.Error("HTTP/3 cannot be served", "listener", spec.Name, "error", err)
 	}
 	c, h := old.codecs, l.handler(s, spec)
-	switch {
-	case c == nil:
-		c = newCodecs(h, s, spec)
-	case old.spec.Name == spec.Name:
+	kept := c == nil || spec.keeps(old.spec)
+	if c != nil {
 		c.configure(h, s, spec)
-	default: // connections know the listener by its name, and so do routes
-		c.configure(h, s, spec)
-		c.drain()
-		l.retired = append(slices.DeleteFunc(l.retired, func(c *codecs) bool { return c.open() == 0 }), c)
+	}
+	l.configureRetired(h, s, spec)
+	if c == nil || !kept {
 		c = newCodecs(h, s, spec)
 	}
 	l.settings.Store(&settings{spec: spec, trusted: s.Trusted, codecs: c})
-	l.configureDatagrams(s, spec)
+	if !kept {
+		old.codecs.drain()
+		l.retired = append(l.retired, old.codecs)
+	}
+	l.configureDatagrams(s, spec, !kept)
+}
+
+// configureRetired is configure for what drains. What has ended is forgotten.
+func (l *listener) configureRetired(h weir.Handler, s *Snapshot, spec *ListenerSpec) {
+	l.retired = slices.DeleteFunc(l.retired, func(c *codecs) bool { return c.open() == 0 })
+	for _, c := range l.retired {
+		c.configure(h, s, spec)
+	}
+}
+
+// enter returns the present settings for a connection that is going to be served by their codecs, which are not forgotten
+// until it has left them.
+func (l *listener) enter() *settings {
+	for {
+		set := l.settings.Load()
+		set.codecs.expected.Add(1)
+		if now := l.settings.Load(); now.codecs == set.codecs {
+			return now
+		}
+		set.codecs.leave()
+	}
 }
 
 func (l *listener) start(g *poll.Group) (err error) {
@@ -110,15 +131,22 @@ func (l *listener) accept(c poll.Conn) {
 		return
 	}
 	l.accepted.Add(1)
+	l.receive(c, set)
+}
+
+// receive begins with a connection of which nothing has been read.
+func (l *listener) receive(c poll.Conn, set *settings) {
 	if set.spec.Proxied != NotProxied {
 		l.announced(c, set)
 		return
 	}
-	l.welcome(c, set, c.RemoteAddr(), c.LocalAddr())
+	l.welcome(c, c.RemoteAddr(), c.LocalAddr())
 }
 
 // welcome begins to serve a connection whose ends are known.
-func (l *listener) welcome(c poll.Conn, set *settings, remote, local netip.AddrPort) {
+func (l *listener) welcome(c poll.Conn, remote, local netip.AddrPort) {
+	set := l.enter()
+	defer set.codecs.leave()
 	facts := l.facts(set, remote, local)
 	facts.Shard, facts.Opened = c.Shard(), clock.Now()
 	if set.spec.TLS != nil {
@@ -174,7 +202,7 @@ func (l *listener) drain() {
 		if c := l.settings.Load().codecs; c != nil {
 			c.drain()
 		}
-		l.leaveDatagrams()
+		l.drainDatagrams()
 		time.AfterFunc(arrivalPatience, l.arrivals.cancel)
 		if l.open.Load() == 0 {
 			l.emptyOnce.Do(func() { close(l.empty) })
@@ -190,6 +218,25 @@ func (l *listener) closeConns() {
 	}
 	l.settings.Load().codecs.close()
 	l.closeDatagrams()
+}
+
+// abandon takes back that the listener was opened: the change that it was opened for has not come about. Who has connected
+// meanwhile is cut off. A socket that was inherited stays open.
+func (l *listener) abandon() {
+	switch {
+	case l.polled != nil && l.inherited:
+		l.polled.Detach()
+	case l.polled != nil:
+		l.polled.Close()
+	case !l.inherited:
+		l.source.Close()
+	}
+	l.removeSocket()
+	if l.settings.Load().codecs != nil {
+		l.closeConns()
+	} else {
+		l.closeDatagrams()
+	}
 }
 
 // removeSocket removes the file of a unix socket that is ours.

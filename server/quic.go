@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -13,17 +14,77 @@ import (
 	"weir/proto/h3"
 )
 
-// A datagrams is the UDP socket beside a listener's TCP socket, on the same port, and what is said on it: HTTP/3.
+// A datagrams is the UDP socket beside a listener's TCP socket, on the same port, and what is said on it: HTTP/3. While
+// HTTP/3 is switched off, the socket stays open until the last connection has ended, and lets in no other one; so there is
+// no moment at which it could be had by nobody when HTTP/3 is switched on again.
 type datagrams struct {
 	conn   net.PacketConn
 	server *h3.Server
 	ended  sync.WaitGroup
+
+	mu   sync.Mutex // protects what follows
+	open int        // connections
+	off  bool
+	over bool // the socket is closed, or about to be
+}
+
+// enter counts a connection; false: none is let in.
+func (d *datagrams) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.off || d.over {
+		return false
+	}
+	d.open++
+	return true
+}
+
+func (d *datagrams) leave() {
+	d.mu.Lock()
+	d.open--
+	d.endIfOff()
+	d.mu.Unlock()
+}
+
+// endIfOff closes the socket if nobody needs it. d.mu is held.
+func (d *datagrams) endIfOff() {
+	if d.off && d.open == 0 && !d.over {
+		d.over = true
+		go d.server.Drain()
+	}
+}
+
+// switchOff has HTTP/3 end when its connections have, which are asked to.
+func (d *datagrams) switchOff() {
+	d.mu.Lock()
+	was := d.off
+	d.off = true
+	d.endIfOff()
+	d.mu.Unlock()
+	if !was {
+		d.server.Renew()
+	}
+}
+
+// switchOn takes connections again; false: the socket has been given up.
+func (d *datagrams) switchOn() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.off = false
+	return !d.over
 }
 
 // openDatagrams opens the UDP socket where the listener shall speak HTTP/3 and does not yet.
 func (l *listener) openDatagrams(spec *ListenerSpec) error {
-	if !spec.speaksH3() || l.datagrams != nil {
+	if !spec.speaksH3() {
 		return nil
+	}
+	if d := l.datagrams; d != nil {
+		if d.switchOn() {
+			return nil
+		}
+		l.datagrams = nil
+		d.ended.Wait() // it has no connections any more
 	}
 	tcp, ok := l.source.Addr().(*net.TCPAddr)
 	if !ok {
@@ -40,29 +101,29 @@ func (l *listener) openDatagrams(spec *ListenerSpec) error {
 	return nil
 }
 
-// configureDatagrams changes what HTTP/3 is served with, and begins it where there is a socket for it, or ends it. It
-// comes after the listener's settings have been stored.
-func (l *listener) configureDatagrams(s *Snapshot, spec *ListenerSpec) {
-	if !spec.speaksH3() {
-		l.leaveDatagrams()
-		return
-	}
+// configureDatagrams changes what HTTP/3 is served with, and begins it where there is a socket for it, or ends it. renew:
+// the connections that are there may not go on. It comes after the listener's settings have been stored.
+func (l *listener) configureDatagrams(s *Snapshot, spec *ListenerSpec, renew bool) {
 	d := l.datagrams
-	if d == nil {
-		return
-	}
-	if d.server != nil {
+	switch {
+	case d == nil:
+	case d.server == nil:
+		d.server = h3.NewServer(h3Config(s, spec))
+		d.ended.Go(func() { l.serveDatagrams(d) })
+	default:
 		d.server.Configure(h3Config(s, spec))
-		return
+		if !spec.speaksH3() {
+			d.switchOff()
+		} else if renew {
+			d.server.Renew()
+		}
 	}
-	d.server = h3.NewServer(h3Config(s, spec))
-	d.ended.Go(func() { l.serveDatagrams(d) })
 }
 
 func h3Config(s *Snapshot, spec *ListenerSpec) h3.ServerConfig {
 	l, t := spec.Limits, spec.Timeouts
 	return h3.ServerConfig{
-		Handler: s.Router, Observer: s.Observer,
+		Handler: presently(s, spec), Observer: s.Observer,
 		Limits:   h3.Limits{Line: l.Line, Head: l.Head, Fields: l.Fields, Trailer: l.Trailer, Streams: spec.Streams},
 		Timeouts: h3.Timeouts(t),
 	}
@@ -71,17 +132,25 @@ func h3Config(s *Snapshot, spec *ListenerSpec) h3.ServerConfig {
 func (l *listener) serveDatagrams(d *datagrams) {
 	err := d.server.ServePacket(h3.Socket{
 		Conn: d.conn, TLS: &tls.Config{GetConfigForClient: l.configForClient, GetEncryptedClientHelloKeys: l.helloKeys},
-		Admit: l.admit, Done: l.release, Agreed: l.handshakes.succeed, Facts: l.factsOf, Log: l.log,
+		Admit:  func(netip.AddrPort) bool { return l.admit(d) },
+		Done:   func() { l.release(); d.leave() },
+		Agreed: l.handshakes.succeed, Failed: l.handshakes.fail, Facts: l.factsOf, Log: l.log,
 	})
 	if err != nil {
 		l.log.Error("HTTP/3 is not served any more", "listener", l.name(), "error", err)
 	}
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
 	d.conn.Close()
 }
 
 // configForClient returns the configuration of today for a handshake within QUIC.
 func (l *listener) configForClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c := l.settings.Load().spec.TLS
+	if c == nil {
+		return nil, errNoMore
+	}
 	if c.GetConfigForClient != nil {
 		if chosen, err := c.GetConfigForClient(hello); chosen != nil || err != nil {
 			return chosen, err
@@ -92,15 +161,26 @@ func (l *listener) configForClient(hello *tls.ClientHelloInfo) (*tls.Config, err
 
 // helloKeys returns the keys of today for encrypted hellos, which are needed before anything else of the configuration.
 func (l *listener) helloKeys(*tls.ClientHelloInfo) ([]tls.EncryptedClientHelloKey, error) {
-	return append([]tls.EncryptedClientHelloKey{}, l.settings.Load().spec.TLS.EncryptedClientHelloKeys...), nil // nil is not allowed
+	keys := []tls.EncryptedClientHelloKey{} // nil is not allowed
+	if c := l.settings.Load().spec.TLS; c != nil {
+		keys = append(keys, c.EncryptedClientHelloKeys...)
+	}
+	return keys, nil
 }
 
+// errNoMore ends a handshake of HTTP/3 with a listener that encrypts no more.
+var errNoMore = errors.New("the listener is not encrypted any more")
+
 // admit counts a connection; false: there are too many.
-func (l *listener) admit(netip.AddrPort) bool {
+func (l *listener) admit(d *datagrams) bool {
+	if !d.enter() {
+		return false
+	}
 	limit := l.settings.Load().spec.Limit
 	if n := l.open.Add(1); limit > 0 && n > int64(limit) {
 		l.refused.Add(1)
 		l.release()
+		d.leave()
 		return false
 	}
 	l.accepted.Add(1)
@@ -111,36 +191,34 @@ func (l *listener) factsOf(remote, local netip.AddrPort) weir.Conn {
 	return l.facts(l.settings.Load(), remote, local)
 }
 
-// leaveDatagrams has HTTP/3 end when its connections have.
-func (l *listener) leaveDatagrams() {
-	d := l.datagrams
-	l.datagrams = nil
-	switch {
+// drainDatagrams has HTTP/3 end with its listener, when its connections have.
+func (l *listener) drainDatagrams() {
+	if d := l.datagrams; d != nil && d.server != nil {
+		d.server.Drain()
+	}
+}
+
+// closeDatagrams breaks off the connections of HTTP/3 and waits until their socket is closed.
+func (l *listener) closeDatagrams() {
+	switch d := l.datagrams; {
 	case d == nil:
 	case d.server == nil:
 		d.conn.Close()
 	default:
-		d.server.Drain()
-		l.leftDatagrams = append(l.leftDatagrams, d)
-	}
-}
-
-// closeDatagrams breaks off the connections of HTTP/3 and waits until their sockets are closed.
-func (l *listener) closeDatagrams() {
-	for _, d := range l.leftDatagrams {
 		d.server.Close()
 		d.ended.Wait()
 	}
-	l.leftDatagrams = nil
+	l.datagrams = nil
 }
 
 // handler is what the exchanges of versions before HTTP/3 are served with.
 func (l *listener) handler(s *Snapshot, spec *ListenerSpec) weir.Handler {
+	h := presently(s, spec)
 	if !spec.speaksH3() || l.datagrams == nil {
-		return s.Router
+		return h
 	}
 	tcp, _ := l.source.Addr().(*net.TCPAddr)
-	return &altSvc{s.Router, h3.AltSvc(tcp.Port)}
+	return &altSvc{h, h3.AltSvc(tcp.Port)}
 }
 
 // altSvc tells clients of the versions before HTTP/3 that it is spoken, too (RFC 7838).

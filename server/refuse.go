@@ -21,22 +21,41 @@ const (
 // socket, so that nothing blocks.
 func (l *listener) refuse(c poll.Conn) {
 	l.refused.Add(1)
-	l.release()
-	r := &refused{Conn: c, l: l, until: clock.Now() + int64(refusalTime)}
-	if l.refusals.Add(1) > maxRefusals || l.settings.Load().spec.TLS != nil {
-		r.end()
+	if l.settings.Load().spec.TLS != nil {
+		c.Close()
+		l.release()
 		return
 	}
-	c.SetReadDeadline(r.until)
-	c.SetWriteDeadline(r.until)
-	c.Write([]byte(refusal))
-	c.CloseWrite()
-	if !c.Idle(r) {
+	if r := l.takeLeave(c, refusal); r != nil && !c.Idle(r) {
 		c.Start(r)
 	}
 }
 
-// A refused connection waits until its client has read the answer and hung up. Were it closed with
+// dismiss ends a connection, on a worker's goroutine, with a text or after an alert of TLS.
+func (l *listener) dismiss(c poll.Conn, text string) {
+	if r := l.takeLeave(c, text); r != nil {
+		r.Run(nil)
+	}
+}
+
+// takeLeave counts off a connection and says the last word on it. It returns who waits until the client has read that; nil:
+// nobody, since too many do.
+func (l *listener) takeLeave(c poll.Conn, text string) *refused {
+	l.release()
+	r := &refused{Conn: c, l: l, until: clock.Now() + int64(refusalTime)}
+	l.arrivals.add(c)
+	if l.refusals.Add(1) > maxRefusals {
+		r.end()
+		return nil
+	}
+	c.SetReadDeadline(r.until)
+	c.SetWriteDeadline(r.until)
+	c.Write([]byte(text))
+	c.CloseWrite()
+	return r
+}
+
+// A refused connection waits until its client has read the answer, or an alert, and hung up. Were it closed with
 // unread input, the kernel would send a reset, and the client might never see the answer.
 type refused struct {
 	poll.Conn
@@ -61,5 +80,6 @@ func (r *refused) Run(*poll.Worker) {
 
 func (r *refused) end() {
 	r.l.refusals.Add(-1)
+	r.l.arrivals.remove(r.Conn)
 	r.Close()
 }

@@ -147,14 +147,7 @@ func (s *Server) open(c *change, missing []*ListenerSpec) error {
 // undo closes what was opened for nothing; s.mu is held.
 func (c *change) undo(s *Server) {
 	for _, l := range c.opened {
-		switch {
-		case l.polled != nil:
-			l.drain()
-		case !l.inherited:
-			l.source.Close()
-			l.removeSocket()
-		}
-		l.leaveDatagrams()
+		l.abandon()
 	}
 	s.inherited = c.taken
 	for _, l := range c.left {

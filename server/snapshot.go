@@ -41,6 +41,10 @@ type ListenerSpec struct {
 	Versions Versions
 	Proxied  Proxied
 	Streams  int // of HTTP/2 and 3: requests of one connection at a time; 0: the default
+
+	// Clients tells what is asked of clients in the handshake from what was asked before: connections that were agreed on
+	// under another value end as in a drain.
+	Clients string
 }
 
 // Versions are those of HTTP that a listener speaks. HTTP/2 without TLS is spoken with clients that know it before
@@ -48,6 +52,13 @@ type ListenerSpec struct {
 type Versions struct{ H1, H2, H3 bool }
 
 func (l *ListenerSpec) speaksH3() bool { return l.Versions.H3 && l.TLS != nil }
+
+// keeps reports whether connections that came under old may go on: they know the listener by its name, have come in the
+// way that it wants now, were asked what it asks, and speak what it speaks.
+func (l *ListenerSpec) keeps(old *ListenerSpec) bool {
+	return l.Name == old.Name && (l.TLS != nil) == (old.TLS != nil) && l.Proxied == old.Proxied && l.Clients == old.Clients &&
+		(l.Versions.H1 || !old.Versions.H1) && (l.Versions.H2 || !old.Versions.H2)
+}
 
 // key is what makes two specifications one socket. Port 0 stands for a port of its own each time.
 func (l *ListenerSpec) key() string {
