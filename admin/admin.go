@@ -48,6 +48,8 @@ const (
 
 // An Engine is what there is to look at and to steer. Its methods are called concurrently.
 type Engine interface {
+	// State returns what /healthz answers with. It costs nothing and waits for nothing: anybody may ask, at any time.
+	State() observe.State
 	// Status returns what /status answers with. It is called each second while a dashboard is open.
 	Status() observe.Status
 	// Traffic returns what has passed since the start.

@@ -24,6 +24,8 @@ type fake struct {
 	slow     chan struct{} // ends one
 }
 
+func (f *fake) State() observe.State { return f.state }
+
 func (f *fake) Status() observe.Status {
 	f.looks.Add(1)
 	start := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)

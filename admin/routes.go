@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"weir/observe"
@@ -22,15 +21,7 @@ var files embed.FS
 type api struct {
 	engine Engine
 	log    *slog.Logger
-
-	mu    sync.Mutex // protects what follows
-	state observe.State
-	asked time.Time // when state was asked for
 }
-
-// stateAge is how old an answer to a health check may be: anybody may ask, and a status of ten thousand
-// sites takes a while to put together.
-const stateAge = 100 * time.Millisecond
 
 func routes(e Engine, log *slog.Logger) http.Handler {
 	a := &api{engine: e, log: log}
@@ -69,22 +60,13 @@ func static(name, kind string) http.HandlerFunc {
 
 func (a *api) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	state := a.stateNow()
+	state := a.engine.State()
 	if state == observe.Serving {
 		io.WriteString(w, "ok\n")
 		return
 	}
 	w.WriteHeader(http.StatusServiceUnavailable)
 	io.WriteString(w, string(state)+"\n")
-}
-
-func (a *api) stateNow() observe.State {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now := time.Now(); now.Sub(a.asked) >= stateAge {
-		a.state, a.asked = a.engine.Status().State, now
-	}
-	return a.state
 }
 
 func (a *api) status(w http.ResponseWriter, _ *http.Request) {

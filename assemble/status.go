@@ -12,10 +12,13 @@ import (
 	"weir/upstream"
 )
 
+// State returns whether weir serves. It waits for nothing, not even for a reload.
+func (e *Engine) State() observe.State { return *e.state.Load() }
+
 // Status returns all that weir tells of itself.
 func (e *Engine) Status() observe.Status {
 	s := observe.Status{
-		Version: e.o.Version, State: *e.state.Load(), Started: e.started, Uptime: time.Since(e.started).Seconds(),
+		Version: e.o.Version, State: e.State(), Started: e.started, Uptime: time.Since(e.started).Seconds(),
 		Logs: e.logs.Status(),
 	}
 	e.mu.Lock()
