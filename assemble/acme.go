@@ -8,6 +8,7 @@ import (
 	"weir"
 	"weir/cert"
 	"weir/config"
+	"weir/observe"
 )
 
 // sort tells names that public authorities certify from those that only weir's own can. One that the configuration
@@ -56,8 +57,24 @@ func (b *builder) acme(names ...string) (cert.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.g.acmeNames = append(b.g.acmeNames, names...)
-	return m.For(names...)
+	source, err := m.For(names...)
+	if err == nil {
+		b.g.public[source] = names
+	}
+	return source, err
+}
+
+// ordered are the names whose certificates public authorities are asked for: those of the sites that are served.
+func (g *generation) ordered() (names []string) {
+	for _, v := range g.sites {
+		if v.sealing == nil || v.state == observe.SiteBroken {
+			continue
+		}
+		for _, p := range v.sealing.parts {
+			names = append(names, g.public[p.source]...)
+		}
+	}
+	return names
 }
 
 // acme returns the manager of certificates, made at its first use.

@@ -23,7 +23,7 @@ type certs struct {
 	stapler *cert.Stapler
 	folder  string // of the state
 
-	authorities sync.Map // the last *x509.CertPool of files that were used, by their names
+	authorities sync.Map // the last *cert.Authorities of files that were used, by their names
 
 	log *slog.Logger
 
@@ -240,22 +240,22 @@ func (b *builder) sealListener(s *server.ListenerSpec) bool {
 	c, err := b.tlsConfig(l)
 	if err != nil {
 		b.complain(l.TLS.Pos, fmt.Sprintf("listener %q: tls: %v", l.Name, err))
-		c = b.sealedBefore(l.Name)
+		return b.sealAsBefore(s)
 	}
-	s.TLS = c
-	return c != nil
+	s.TLS, s.Clients = c, b.asked(l)
+	return true
 }
 
-// sealedBefore is how the listener encrypts its connections until now; nil: it does not.
-func (b *builder) sealedBefore(name string) *tls.Config {
+// sealAsBefore has the listener encrypt its connections as it does until now; false: it does not.
+func (b *builder) sealAsBefore(s *server.ListenerSpec) bool {
 	if b.prev != nil {
 		for i := range b.prev.snapshot.Listeners {
-			if s := &b.prev.snapshot.Listeners[i]; s.Name == name {
-				return s.TLS
+			if old := &b.prev.snapshot.Listeners[i]; old.Name == s.Name {
+				s.TLS, s.Clients = old.TLS, old.Clients
 			}
 		}
 	}
-	return nil
+	return s.TLS != nil
 }
 
 func (b *builder) listenerOf(name string) *config.Listener {
@@ -307,6 +307,9 @@ func offers(v server.Versions) (list []string) {
 	}
 	if v.H1 {
 		list = append(list, "http/1.1", "http/1.0")
+	}
+	if list == nil && v.H3 {
+		list = []string{"h3"} // which nobody speaks over TCP
 	}
 	return list
 }

@@ -14,25 +14,37 @@ import (
 
 // asks are what a site asks of clients on each of the encrypted listeners that it is on.
 type asks struct {
-	own    map[string]*cert.Policy // by listener; nil: what the listener asks
-	verify map[string]cert.Verify  // the same of certificates, with that of listeners
+	own    map[string]*cert.Policy      // by listener; nil: what the listener asks
+	verify map[string]cert.Verify       // the same of certificates, with that of listeners
+	by     map[string]*cert.Authorities // who certifies them, with those of listeners; nil: nobody
 }
 
 // asksOf settles what a site asks that says t.
 func (b *builder) asksOf(t *config.SiteTLS, listeners []*config.Listener) (asks, error) {
-	a := asks{map[string]*cert.Policy{}, map[string]cert.Verify{}}
+	a := asks{map[string]*cert.Policy{}, map[string]cert.Verify{}, map[string]*cert.Authorities{}}
 	for _, l := range listeners {
-		a.verify[l.Name], _ = cert.ParseVerify(l.TLS.Clients.Verify)
-		if t.Clients == (config.ClientTLS{}) || t.From == config.FromNowhere {
-			continue
+		c := l.TLS.Clients
+		if t.Clients != (config.ClientTLS{}) && t.From != config.FromNowhere {
+			c = overridden(c, t.Clients)
+			p, err := b.clientPolicy(c)
+			if err != nil {
+				return a, err
+			}
+			a.own[l.Name] = &p
 		}
-		p, err := b.sitePolicy(t.Clients, l.TLS.Clients)
-		if err != nil {
-			return a, err
-		}
-		a.own[l.Name], a.verify[l.Name] = &p, p.Verify
+		a.verify[l.Name], _ = cert.ParseVerify(c.Verify)
+		a.by[l.Name] = b.authoritiesOf(c)
 	}
 	return a, nil
+}
+
+// authoritiesOf are those that certify clients; nil: nobody is asked, or there are none, which clientPolicy tells.
+func (b *builder) authoritiesOf(c config.ClientTLS) *cert.Authorities {
+	if verify, _ := cert.ParseVerify(c.Verify); verify == cert.Off || c.CA == "" {
+		return nil
+	}
+	by, _ := b.readAuthorities(c.CA)
+	return by
 }
 
 // any reports whether the site asks for certificates somewhere, byItself: not because its listener does.
@@ -45,8 +57,8 @@ func (a *asks) any(byItself bool) bool {
 	return false
 }
 
-// sitePolicy is what a site asks of clients on a listener that asks otherwise.
-func (b *builder) sitePolicy(site, listener config.ClientTLS) (cert.Policy, error) {
+// overridden is what a site asks of clients on a listener that asks otherwise.
+func overridden(listener, site config.ClientTLS) config.ClientTLS {
 	if site.Minimum != "" {
 		listener.Minimum = site.Minimum
 	}
@@ -56,7 +68,7 @@ func (b *builder) sitePolicy(site, listener config.ClientTLS) (cert.Policy, erro
 	if site.Verify != "" {
 		listener.Verify = site.Verify
 	}
-	return b.clientPolicy(listener)
+	return listener
 }
 
 // clientPolicy makes a policy of what is asked of clients.
@@ -76,18 +88,51 @@ func (b *builder) clientPolicy(c config.ClientTLS) (p cert.Policy, err error) {
 
 // authorities reads a file of certificates of authorities. Where it cannot be read any more, what was in it holds on.
 func (b *builder) authorities(file string) (*x509.CertPool, error) {
-	p, err := cert.Pool(file)
-	if b.engine.certs == nil {
-		return p, err
+	a, err := b.readAuthorities(file)
+	if err != nil {
+		return nil, err
 	}
-	known := &b.engine.certs.authorities
-	if err == nil {
-		known.Store(file, p)
-	} else if old, ok := known.Load(file); ok {
-		b.say(config.Diagnostic{Severity: config.Warning, Summary: fmt.Sprintf("authorities are kept as they were: %v", err)})
-		return old.(*x509.CertPool), nil
+	return a.Pool, nil
+}
+
+func (b *builder) readAuthorities(file string) (*cert.Authorities, error) {
+	if a := b.roots[file]; a != nil {
+		return a, nil
 	}
-	return p, err
+	a, err := cert.ReadAuthorities(file)
+	if b.engine.certs != nil {
+		known := &b.engine.certs.authorities
+		if err == nil {
+			known.Store(file, a)
+		} else if old, ok := known.Load(file); ok {
+			b.say(config.Diagnostic{Severity: config.Warning, Summary: fmt.Sprintf("authorities are kept as they were: %v", err)})
+			a, err = old.(*cert.Authorities), nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.roots[file] = a
+	return a, nil
+}
+
+// asked tells what clients of a listener are asked in the handshake, by whatever name, from what they were asked before.
+func (b *builder) asked(l *config.Listener) string {
+	one := func(name string, c config.ClientTLS, by *cert.Authorities) string {
+		digest := ""
+		if by != nil {
+			digest = by.Digest
+		}
+		return fmt.Sprintf("%s %s %s %s\n", name, c.Verify, c.Minimum, digest)
+	}
+	all := []string{one("", l.TLS.Clients, b.authoritiesOf(l.TLS.Clients))}
+	for _, v := range b.g.sites {
+		if v.asks.own[l.Name] != nil {
+			all = append(all, one(strings.Join(v.Hosts, " "), tlsOf(v.Site).Clients, v.asks.by[l.Name]))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, "")
 }
 
 // covers tells whether the client of a connection was asked what site v asks; nil where it asks for nothing. One that
@@ -107,6 +152,8 @@ func (g *generation) covers(v *siteVersion) func(*weir.Conn) bool {
 			return true
 		case verify == cert.Require && len(c.TLS.VerifiedChains) == 0:
 			return false
+		case len(c.TLS.VerifiedChains) > 0 && !v.asks.by[c.Listener].Vouch(c.TLS.VerifiedChains):
+			return false // by whom its certificate was verified, is asked no more
 		}
 		return g.policyOf(c) == v.asks.own[c.Listener]
 	}

@@ -27,11 +27,16 @@ type generation struct {
 
 	releases  []func()                 // of certificates' files
 	acmeNames []string                 // whose certificates come from public authorities
+	public    map[cert.Source][]string // the names that public authorities certify, by site
 	internal  map[cert.Source][]string // the names that weir's own authority signs
 	defaults  []cert.Source            // of listeners
 	demands   []demand                 // that clients may bring names to
 
 	failedExpects int
+}
+
+func newGeneration(c *config.Config) *generation {
+	return &generation{config: c, pools: map[string]*pool{}, public: map[cert.Source][]string{}, internal: map[cert.Source][]string{}}
 }
 
 // A pool is an upstream with what it was made of.
@@ -82,6 +87,7 @@ type builder struct {
 	failed map[string]error              // upstreams that could not be made
 	said   map[string]bool               // diagnostics by place and text
 	free   map[string]bool               // broken sites whose hosts are not kept for them
+	roots  map[string]*cert.Authorities  // by the files that they were read from
 }
 
 // build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
@@ -89,9 +95,9 @@ type builder struct {
 func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.Diagnostics) {
 	c = withKept(c, prev)
 	b := &builder{
-		engine: e, config: c, prev: prev, g: &generation{config: c, pools: map[string]*pool{}, internal: map[cert.Source][]string{}},
+		engine: e, config: c, prev: prev, g: newGeneration(c),
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
-		said: map[string]bool{}, free: map[string]bool{},
+		said: map[string]bool{}, free: map[string]bool{}, roots: map[string]*cert.Authorities{},
 	}
 	b.openLogs()
 	b.chooseSites()
@@ -106,6 +112,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 		b.makeRouter(listeners)
 	}
 	b.checkACME()
+	b.g.acmeNames = b.g.ordered()
 	b.g.snapshot.Listeners = b.sealListeners(listeners)
 	b.g.snapshot.Router = b.front(trusted)
 	if len(b.g.acmeNames)+len(b.g.demands) > 0 {
