@@ -80,6 +80,18 @@ const maxWritten = 100
 // counted; so are warnings and notes. Colours are for terminals.
 func (d Diagnostics) Write(w io.Writer, color bool) error {
 	var b strings.Builder
+	first, moreErrors, moreOthers := d.First()
+	for i := range first {
+		first[i].write(&b, paint(color))
+	}
+	writeMore(&b, moreErrors, "more errors")
+	writeMore(&b, moreOthers, "more warnings and notes")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// First returns as many of them as anybody reads, and how many errors and others there are besides.
+func (d Diagnostics) First() (first Diagnostics, moreErrors, moreOthers int) {
 	errs, others := 0, 0
 	for i := range d {
 		n := &others
@@ -87,13 +99,10 @@ func (d Diagnostics) Write(w io.Writer, color bool) error {
 			n = &errs
 		}
 		if *n++; *n <= maxWritten {
-			d[i].write(&b, paint(color))
+			first = append(first, d[i])
 		}
 	}
-	writeMore(&b, errs-maxWritten, "more errors")
-	writeMore(&b, others-maxWritten, "more warnings and notes")
-	_, err := io.WriteString(w, b.String())
-	return err
+	return first, max(errs-maxWritten, 0), max(others-maxWritten, 0)
 }
 
 func writeMore(b *strings.Builder, n int, what string) {

@@ -21,7 +21,8 @@ match, what is not used or has no effect, and expect blocks that do not hold. Of
 site with an error the rest is looked at, too. Nothing is started, no address is
 opened, no name is looked up.
 
-Exit code 1 where there is an error; warnings alone are 0.`,
+Of very many findings the first are written, and how many more there are. Exit code 1
+where there is an error; warnings alone are 0.`,
 		Example: `  weir check
   weir check --format json weir.hcl`,
 		Args:              oneArgument("a file", false),
@@ -143,5 +144,10 @@ func findings(found config.Diagnostics) []finding {
 func (c *cli) checkJSON(file string, _ *config.Config, found config.Diagnostics) error {
 	enc := json.NewEncoder(c.out)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"file": file, "ok": !found.HasErrors(), "diagnostics": findings(found)})
+	first, moreErrors, moreOthers := found.First()
+	out := map[string]any{"file": file, "ok": !found.HasErrors(), "diagnostics": findings(first)}
+	if moreErrors+moreOthers > 0 {
+		out["more_errors"], out["more_warnings"] = moreErrors, moreOthers
+	}
+	return enc.Encode(out)
 }

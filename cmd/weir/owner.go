@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -31,6 +32,11 @@ func ownerOf(dir, name string) (owner, error) {
 	if !errors.Is(err, fs.ErrNotExist) || name == "" {
 		return owner{}, nil
 	}
+	return named(name)
+}
+
+// named is the user of that name as an owner.
+func named(name string) (owner, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
 		return owner{}, fmt.Errorf("user %q: %w", name, err)
@@ -78,4 +84,14 @@ func (o owner) takeOne(root *os.Root, name string) error {
 		return nil
 	}
 	return root.Lchown(name, o.uid, o.gid)
+}
+
+// takeFile gives one file to the owner, as far as it is root's.
+func (o owner) takeFile(name string) error {
+	root, err := os.OpenRoot(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return o.takeOne(root, filepath.Base(name))
 }

@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"weir/assemble"
 	"weir/config"
@@ -98,7 +103,47 @@ func (p *process) bound(c *config.Config) error {
 	if err := giveState(c); err != nil {
 		return err
 	}
-	return server.DropPrivileges(c.User)
+	if err := giveLogs(c); err != nil {
+		return err
+	}
+	if err := server.DropPrivileges(c.User); err != nil {
+		return err
+	}
+	p.sayUnrotatable(c)
+	return nil
+}
+
+// giveLogs gives the files of logs, which root has opened, to the user as whom weir goes on: it will open them again.
+func giveLogs(c *config.Config) error {
+	if c.User == "" || os.Geteuid() != 0 {
+		return nil
+	}
+	o, err := named(c.User)
+	if err != nil {
+		return err
+	}
+	for _, l := range c.Logs {
+		if !filepath.IsAbs(l.To) {
+			continue
+		}
+		if err := o.takeFile(l.To); err != nil && !errors.Is(err, fs.ErrNotExist) { // nothing uses the log
+			return fmt.Errorf("log %q: %w", l.Name, err)
+		}
+	}
+	return nil
+}
+
+// sayUnrotatable warns of logs that weir could not put aside.
+func (p *process) sayUnrotatable(c *config.Config) {
+	for _, l := range c.Logs {
+		if !filepath.IsAbs(l.To) || l.Rotate.Size == 0 && l.Rotate.Age == 0 {
+			continue
+		}
+		folder := filepath.Dir(l.To)
+		if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
+			p.log.Warn("a log cannot be rotated: its folder takes no new files of this user", "log", l.Name, "folder", folder, "error", err)
+		}
+	}
 }
 
 // giveState gives what root has made in state_dir so far to whom the folder belongs, as whom weir goes on.
