@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,6 +72,36 @@ func TestTrust(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(called); strings.Count(string(text), "update-trust extract\n") != 3 {
 		t.Errorf("the tool was called: %s", text)
+	}
+}
+
+// The tool of Debian itself puts the root among those that programs trust, in folders of the test's own.
+func TestTrustOfDebian(t *testing.T) {
+	if _, err := exec.LookPath("update-ca-certificates"); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"local", "etc", "shared", "hooks"} {
+		if err := os.Mkdir(at(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(at("conf"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stores := []trustStore{{at("local"), "update-ca-certificates", []string{
+		"--localcertsdir", at("local"), "--etccertsdir", at("etc"), "--certsdir", at("shared"), "--hooksdir", at("hooks"), "--certsconf", at("conf"),
+	}}}
+	root := newRoot(t)
+	var out bytes.Buffer
+	c := &cli{out: &out, err: &out}
+	if err := c.trust(t.Context(), stores, root); err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := os.ReadFile(filepath.Join(at("etc"), "ca-certificates.crt"))
+	if err != nil || !bytes.Contains(bundle, bytes.TrimSpace(root)) {
+		t.Errorf("the bundle lacks the root: %v, %s", err, &out)
 	}
 }
 
