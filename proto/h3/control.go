@@ -20,6 +20,7 @@ type peer struct {
 	said    atomic.Pointer[settings]
 	settled chan struct{} // closed when it has sent its settings
 
+	wishes   wishes
 	requests atomic.Int64 // that there have been on the connection
 	spent    atomic.Int64 // bytes that it has sent besides
 
@@ -185,6 +186,11 @@ func (p *peer) controlFrame(r *bufio.Reader) (typ, payload uint64, err error) {
 		case isControl(typ):
 			payload, err := number(r, length)
 			return typ, payload, err
+		case isPriorityUpdate(typ):
+			if err := p.priorityUpdate(r, typ, length); err != nil {
+				return 0, 0, err
+			}
+			continue
 		}
 		if _, err := r.Discard(int(length)); err != nil {
 			return 0, 0, err

@@ -170,7 +170,7 @@ func (in *input) next() (typ, length uint64, err error) {
 			}
 			in.left = length
 			return typ, length, nil
-		case typ == frameData || typ == frameHeaders || typ == framePushPromise || isControl(typ) || isReserved(typ):
+		case typ == frameData || typ == frameHeaders || typ == framePushPromise || isControl(typ) || isReserved(typ) || isPriorityUpdate(typ):
 			return 0, 0, errUnexpected
 		}
 		if err := in.count(int64(min(length, mostOverhead)) + 4); err != nil {

@@ -85,9 +85,20 @@ func (w *work) writeBody(x *weir.Exchange, aw *answerWriter) error {
 		return nil
 	}
 	if err := aw.copy(body); err != nil {
+		aw.tellLate(x, err)
 		return err
 	}
 	return aw.end(body.Trailer())
+}
+
+// tellLate ends an answer that has failed with err, where its client is one that reads in the trailer how it went.
+func (aw *answerWriter) tellLate(x *weir.Exchange, err error) {
+	if !aw.sent || aw.left >= 0 {
+		return
+	}
+	if t := x.LateTrailer(err); t != nil {
+		aw.w.told = aw.end(t) == nil && aw.Flush() == nil // else the stream is reset for err
+	}
 }
 
 // whole reports whether all of the answer is in the output, and is one that can be left to others to send.
@@ -104,7 +115,7 @@ const outSize = 8 << 10
 // answerFault answers with what went wrong where the body failed before a byte of the answer had left.
 func (w *work) answerFault(x *weir.Exchange, err error) error {
 	var f *weir.Fault
-	if !errors.As(err, &f) || f.Side == weir.SideClient || x.Fault != nil {
+	if !errors.As(err, &f) || f.Side == weir.SideClient && f.Cause != weir.CauseClientDeadline || x.Fault != nil {
 		return err
 	}
 	w.answered = false

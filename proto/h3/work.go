@@ -34,6 +34,7 @@ type work struct {
 	bad      *badRequest // why there is no proper request; nil: there is one
 	upgrade  string      // what Sec-WebSocket-Accept must say; "": the request was no extended CONNECT
 	answered bool        // a final answer has begun
+	told     bool        // it has ended with a trailer that says that it failed
 	reset    bool        // the stream has been reset
 	givenUp  bool        // by the client
 
@@ -76,7 +77,7 @@ func (w *work) begin(c *conn, str *quic.Stream) {
 	w.in.reset(str)
 	w.body.reset(w)
 	w.came, w.answered, w.reset, w.said, w.spoke = false, false, false, false, false
-	w.bad, w.upgrade, w.givenUp = nil, "", false
+	w.bad, w.upgrade, w.givenUp, w.told = nil, "", false, false
 	w.x.Reset(c.who())
 	w.x.Timing.Start = clock.Now()
 }
@@ -84,6 +85,7 @@ func (w *work) begin(c *conn, str *quic.Stream) {
 // end leaves the stream, and reports whether the client had given it up.
 func (w *work) end() (gone bool) {
 	gone = w.unwatch() || w.givenUp
+	w.conn.peer.wishes.leave(w.str.StreamID())
 	switch {
 	case w.reset:
 		w.str.ReleaseStreamCredit()
@@ -188,9 +190,8 @@ func (w *work) readSection(length uint64) error {
 		return errTooMany
 	}
 	w.bad = parseRequest(&w.sec, lim, r)
-	if urgency, incremental, ok := priority(r.Header.Get("Priority")); ok {
-		w.str.SetPriority(urgency, incremental)
-	}
+	urgency, incremental, ok := priority(r.Header.Get("Priority"))
+	w.conn.peer.wishes.join(w.str.StreamID(), w.str, wish{urgency, incremental}, ok)
 	return nil
 }
 
@@ -319,7 +320,7 @@ func (w *work) say(p []byte) error {
 // Reset implements weir.Stream.
 func (w *work) Reset(f *weir.Fault) {
 	switch {
-	case w.reset:
+	case w.reset, w.told:
 	case f.Side == weir.SideClient:
 		w.givenUp = true
 		w.cancel(codeRequestCancelled)
