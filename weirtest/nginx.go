@@ -42,11 +42,6 @@ http {
 // NewNginx starts an nginx whose server block holds conf besides listen, which has the parameters, such as "ssl http2". dir
 // must be its own.
 func NewNginx(dir, conf string, parameters ...string) (*Nginx, error) {
-	return newNginx(dir, conf, "", parameters...)
-}
-
-// newNginx is NewNginx with more in the http block.
-func newNginx(dir, conf, common string, parameters ...string) (*Nginx, error) {
 	s, err := open("")
 	if err != nil {
 		return nil, err
