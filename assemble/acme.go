@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func (b *builder) checkACME() {
 		return
 	}
 	if _, err := acmeConfig(b.config); err != nil {
-		b.complain(b.config.ACME.Pos, "acme: "+err.Error())
+		b.complain(placeOf(err, b.config.ACME.Pos), "acme: "+err.Error())
 	}
 }
 
@@ -163,12 +164,12 @@ func acmeConfig(c *config.Config) (cert.Config, error) {
 	if a.DNS != nil {
 		var err error
 		if cfg.DNS, err = dnsProvider(a.DNS); err != nil {
-			return cfg, err
+			return cfg, &placedError{a.DNS.Pos, fmt.Errorf("dns: %w", err)}
 		}
 		cfg.DNSName = a.DNS.Name
 		if p, ok := cfg.DNS.(interface{ Check() error }); ok {
 			if err := p.Check(); err != nil {
-				return cfg, err
+				return cfg, &placedError{a.DNS.Pos, fmt.Errorf("dns: %w", err)}
 			}
 		}
 	}

@@ -131,7 +131,7 @@ func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
 	switch {
 	case t.From == config.FromFiles:
 		s.public = true
-		return s.add(names, func(...string) (cert.Source, error) { return b.files(t.Pair) })
+		return s.add(names, func(...string) (cert.Source, error) { return b.filesOf(v, t, names) })
 	case t.From == config.FromInternal && len(names) == 0:
 		return s.add(nil, func(...string) (cert.Source, error) { return b.internal("localhost") })
 	case t.From == config.FromInternal:
@@ -150,6 +150,7 @@ func (b *builder) parts(v *siteVersion, t *config.SiteTLS, s *sealing) error {
 			return err
 		}
 	}
+	b.doubts(v, t, public, own)
 	if len(public) == 0 {
 		return nil
 	}
@@ -190,6 +191,9 @@ func (unasked) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // files returns the source for a pair of files, which is watched as long as a generation uses it.
 func (b *builder) files(p config.KeyPair) (cert.Source, error) {
+	if b.engine.draft && p.Certificate == "" {
+		return unasked{}, nil // what is wrong with its name has been said
+	}
 	if b.engine.dry {
 		return cert.NewFiles(p.Certificate, p.Key)
 	}
@@ -281,13 +285,16 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 {
+	if len(entries) == 0 && !(b.engine.draft && b.diags.HasErrors()) {
 		b.say(config.Diagnostic{
 			Severity: config.Warning, Pos: l.TLS.Pos, Summary: fmt.Sprintf("listener %q: tls: there is no certificate for anybody: every handshake fails", l.Name),
 			Hint: "give a site a name instead of \"*\", or the listener a certificate",
 		})
 	}
 	table, err := cert.NewTable(entries)
+	if err != nil && b.engine.draft && b.diags.HasErrors() {
+		return nil, nil // two sites with one name, which has been said
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,15 @@
 package cert
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -152,7 +156,42 @@ func (f *Files) read() (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %q with key %q: %w", f.certificate, f.key, err)
+		return nil, f.explain(certificate, key, err)
 	}
 	return &pair, nil
+}
+
+// explain says in plain words why two files are no certificate with its key, and what to do about it.
+func (f *Files) explain(certificate, key []byte, err error) error {
+	inFirst, inSecond := pemTypes(certificate), pemTypes(key)
+	isKey := func(kind string) bool { return strings.HasSuffix(kind, "PRIVATE KEY") }
+	hasCertificate := slices.Contains(inFirst, "CERTIFICATE")
+	switch hasKey := slices.ContainsFunc(inSecond, isKey); {
+	case len(inFirst) == 0:
+		return fmt.Errorf("%q is not in PEM form (-----BEGIN CERTIFICATE-----): is it the right file? One in DER form is converted by openssl x509 -inform der", f.certificate)
+	case !hasCertificate && slices.ContainsFunc(inFirst, isKey):
+		return fmt.Errorf("%q has a private key and no certificate: are certificate and key exchanged?", f.certificate)
+	case !hasCertificate:
+		return fmt.Errorf("%q has no certificate, but %s", f.certificate, strings.Join(inFirst, ", "))
+	case !hasKey && f.key == f.certificate:
+		return fmt.Errorf("%q has no private key: name the file that has it (key = \"...\")", f.certificate)
+	case !hasKey:
+		return fmt.Errorf("%q has no private key in PEM form: is it the right file?", f.key)
+	case slices.Contains(inSecond, "ENCRYPTED PRIVATE KEY"), bytes.Contains(key, []byte("Proc-Type: 4,ENCRYPTED")):
+		return fmt.Errorf("the private key in %q has a passphrase, which nobody is there to type: take it off with openssl pkey, and keep the file for weir's user alone", f.key)
+	case strings.Contains(err.Error(), "does not match"):
+		return fmt.Errorf("the private key in %q is not that of the certificate in %q: was one of them replaced without the other?", f.key, f.certificate)
+	}
+	return fmt.Errorf("certificate %q with key %q: %w", f.certificate, f.key, err)
+}
+
+// pemTypes are the types of the blocks in a PEM file, in order.
+func pemTypes(text []byte) (types []string) {
+	for {
+		var block *pem.Block
+		if block, text = pem.Decode(text); block == nil {
+			return types
+		}
+		types = append(types, block.Type)
+	}
 }

@@ -32,7 +32,7 @@ func TestFilesAreChecked(t *testing.T) {
 	if w := f.Warning(time.Now().Add(-2 * time.Hour)); !strings.HasPrefix(w, "not valid before ") {
 		t.Errorf("warning %q", w)
 	}
-	if _, err := NewFiles(certificate, wrong); err == nil || !strings.Contains(err.Error(), "does not match") {
+	if _, err := NewFiles(certificate, wrong); err == nil || !strings.Contains(err.Error(), "is not that of the certificate") {
 		t.Errorf("a wrong key: %v", err)
 	}
 	if _, err := NewFiles(certificate, filepath.Join(dir, "none")); !os.IsNotExist(err) {

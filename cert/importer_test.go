@@ -58,7 +58,7 @@ func TestImportOfCertbot(t *testing.T) {
 				t.Errorf("%+v", i)
 			}
 		case "torn":
-			if !strings.Contains(i.Skipped, "does not match") {
+			if !strings.Contains(i.Skipped, "is not that of the certificate") {
 				t.Errorf("%+v", i)
 			}
 		}
