@@ -62,7 +62,7 @@ func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
 		return nil, err
 	}
 	out := &Explanation{
-		Request: x.Request.Method + " " + x.Request.Scheme + "://" + x.Request.Authority + target(&x.Request),
+		Request: x.Request.Method + " " + x.Request.Scheme + "://" + x.Request.Authority + x.Request.Target(),
 		Client:  x.ClientIP, Listener: x.Conn.Listener,
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (g *generation) explainChain(e *Engine, x *weir.Exchange, r *weir.Route, pa
 		return nil
 	}
 	q := &run.sent.Request
-	out.Sent = &Sent{Method: q.Method, Target: target(q), Host: q.Authority, Header: lines(&q.Header)}
+	out.Sent = &Sent{Method: q.Method, Target: q.Target(), Host: q.Authority, Header: lines(&q.Header)}
 	for _, name := range leads(rc) {
 		if p := g.pools[name]; p != nil {
 			out.Upstreams = append(out.Upstreams, p.Explain(run.sent))
@@ -137,13 +137,6 @@ func place(pos fmt.Stringer) string {
 		return ""
 	}
 	return pos.String()
-}
-
-func target(q *weir.Request) string {
-	if q.Query == "" {
-		return q.Path
-	}
-	return q.Path + "?" + q.Query
 }
 
 func lines(h *weir.Header) []string {
