@@ -121,23 +121,10 @@ func (s *Sealed) Write(p []byte) (int, error) {
 	if len(p) <= recordSize {
 		return s.tls.Write(p)
 	}
-	sent := 0
-	for sent < len(p) {
-		part := p[sent:min(len(p), sent+gatherRecords*recordSize)]
-		s.wire.gather()
-		n, err := s.tls.Write(part)
-		if ferr := s.wire.release(); err == nil {
-			err = ferr
-		}
-		if err != nil {
-			return sent, err
-		}
-		sent += n
-	}
-	return sent, nil
+	return s.writeTogether(p)
 }
 
-// WriteBuffers implements Conn.
+// WriteBuffers implements Conn. What fits into one record becomes one.
 func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
 	n := len(head) + len(body) + len(tail)
 	buf := joints.Get().(*[recordSize]byte)
@@ -151,15 +138,38 @@ func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
 		head = append(append(buf[:0], head...), body[:k]...)
 		body = body[k:]
 	}
-	for _, part := range [...][]byte{head, body, tail} {
-		if len(part) == 0 {
-			continue
+	_, err := s.writeTogether(head, body, tail)
+	return err
+}
+
+// writeTogether writes parts, of which up to gatherRecords records leave in one piece, and returns how many bytes have left.
+func (s *Sealed) writeTogether(parts ...[]byte) (sent int, err error) {
+	for n := 0; len(parts) > 0 && err == nil; sent += n {
+		s.wire.gather()
+		parts, n, err = s.seal(parts)
+		if rerr := s.wire.release(); err == nil {
+			err = rerr
 		}
-		if _, err := s.Write(part); err != nil {
-			return err
+		if err != nil {
+			n = 0
 		}
 	}
-	return nil
+	return sent, err
+}
+
+// seal makes records of as much as leaves in one piece: n bytes. It returns what is left of parts, which it changes.
+func (s *Sealed) seal(parts [][]byte) (left [][]byte, n int, err error) {
+	for len(parts) > 0 && n < gatherRecords*recordSize && err == nil {
+		k := min(len(parts[0]), gatherRecords*recordSize-n)
+		if k > 0 {
+			_, err = s.tls.Write(parts[0][:k])
+		}
+		n += k
+		if parts[0] = parts[0][k:]; len(parts[0]) == 0 {
+			parts = parts[1:]
+		}
+	}
+	return parts, n, err
 }
 
 // joints are where what belongs into one record is put together.
@@ -191,7 +201,7 @@ func (s *Sealed) farewell(say func() error) {
 // leave together at most.
 const (
 	recordSize    = 16 << 10
-	gatherRecords = 4
+	gatherRecords = 5
 )
 
 // A wire is the connection below as crypto/tls wants it. Reading does not wait once the handshake is over: what
