@@ -81,6 +81,9 @@ func handshakeTime(spec *ListenerSpec) time.Duration {
 // Run implements poll.Task. What has changed since the connection was received holds for it, as long as nothing was said.
 // When it has been agreed on it is served as those are with which it was begun: if these drain by then, so does it.
 func (h *handshake) Run(*poll.Worker) {
+	if h.conn.Silent() && h.conn.Idle(h) {
+		return
+	}
 	set := h.l.enter()
 	defer set.codecs.leave()
 	if !set.spec.keeps(h.set.spec) {

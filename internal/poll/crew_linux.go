@@ -181,26 +181,3 @@ func (c *crew) close() {
 	c.mu.Unlock()
 	dismiss(list)
 }
-
-// A taskQueue holds tasks in the order in which their connections woke: one for each connection at most.
-type taskQueue struct {
-	list []Task
-	gone int // so many at its beginning have been dropped
-}
-
-func (q *taskQueue) add(t Task) { q.list = append(q.list, t) }
-
-// first returns the first n tasks, or as many as there are.
-func (q *taskQueue) first(n int) []Task {
-	return q.list[q.gone:min(q.gone+n, len(q.list))]
-}
-
-// drop takes the first n off.
-func (q *taskQueue) drop(n int) {
-	clear(q.list[q.gone : q.gone+n])
-	if q.gone += n; 2*q.gone >= len(q.list) {
-		n := copy(q.list, q.list[q.gone:])
-		clear(q.list[n:])
-		q.list, q.gone = q.list[:n], 0
-	}
-}

@@ -93,7 +93,7 @@ func tune(fd int32, addr netip.Addr) {
 // Close stops accepting. Connections in the kernel's queue are accepted first; all have been when it returns.
 func (l *Listener) Close() error {
 	l.leave()
-	for l.group.pollers[0].acceptOne(l.fd) {
+	for l.group.pollers[0].acceptOne(l.fd, false) {
 	}
 	closeFD(l.fd.fd)
 	return l.source.Close()
@@ -138,7 +138,7 @@ func (p *poller) accept(fd int32) {
 	}
 	p.expect()
 	for range p.accepts {
-		if !p.acceptOne(lf) {
+		if !p.acceptOne(lf, true) {
 			return
 		}
 	}
@@ -156,8 +156,8 @@ func (p *poller) expect() {
 	p.acceptedIn = p.turns
 }
 
-// acceptOne reports whether there may be more.
-func (p *poller) acceptOne(lf *listenFD) bool {
+// acceptOne reports whether there may be more. newcomer: the connection may be made one; that is for the poller.
+func (p *poller) acceptOne(lf *listenFD, newcomer bool) bool {
 	fd, remote, e := accept4(lf.fd)
 	switch e {
 	case 0:
@@ -169,12 +169,16 @@ func (p *poller) acceptOne(lf *listenFD) bool {
 	default:
 		return false
 	}
-	s, err := p.adopt(fd, connEvents)
-	if err != nil {
-		return true
-	}
+	s := p.adopt(fd)
 	s.local, s.remote = lf.local, remote
-	lf.accept(s)
+	switch {
+	case newcomer && p.newcomers.promising():
+		p.welcome(s, lf.accept)
+	case s.register(connEvents) == nil:
+		lf.accept(s)
+	default:
+		s.Close()
+	}
 	return true
 }
 
@@ -209,12 +213,10 @@ func (g *Group) Dial(address string, shard int, deadline int64, watch func(Cance
 		closeFD(fd)
 		return nil, sysError("connect", e)
 	}
-	s, err := g.pick(shard).adopt(fd, roomEvents)
-	if err != nil {
-		return nil, err
-	}
+	s := g.pick(shard).adopt(fd)
 	s.remote = remote
-	if e == unix.EINPROGRESS {
+	err = s.register(roomEvents)
+	if err == nil && e == unix.EINPROGRESS {
 		err = s.connected(deadline, watch)
 	} else if e == unix.EAGAIN {
 		err = sysError("connect", e) // a unix socket whose queue is full

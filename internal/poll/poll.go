@@ -37,7 +37,8 @@ type Conn interface {
 	Splice(src Conn, n int64, from, to Pace) (int64, error)
 
 	// Idle gives the connection back to the poller: t.Run is called, on a goroutine of its own, once
-	// there is something to read, the end, or the read deadline. It returns false, and has done nothing,
+	// there is something to read, the end, or the read deadline; a connection that has just been accepted may be run
+	// before, once. It returns false, and has done nothing,
 	// when there already is something to read; the caller then goes on. After true the caller may not
 	// touch the connection any more.
 	Idle(t Task) bool
@@ -70,7 +71,7 @@ type Conn interface {
 	Reclaim() bool
 
 	// Silent asks whether there is really nothing to read, not even something that the poller has not noticed
-	// yet: for a connection that has just been reclaimed.
+	// yet: for a connection that has just been reclaimed or accepted.
 	Silent() bool
 
 	// Woken is about the time (of clock.Now) at which the last wait of this connection ended. It is cheap and

@@ -79,10 +79,12 @@ type poller struct {
 	now     atomic.Int64    // time of the last turn that had events
 	wheel   wheel
 	events  [1024]unix.EpollEvent
-	tasks   taskQueue
-	left    []Task // that nobody has taken; see handOutLeft
-	waiters int    // whom the turn woke
-	woken   int    // whom the last turn that was not empty woke, workers included
+	tasks   queue[Task] // of connections that woke, one for each at most
+	left    []Task      // that nobody has taken; see handOutLeft
+	waiters int         // whom the turn woke
+	woken   int         // whom the last turn that was not empty woke, workers included
+
+	newcomers newcomers
 
 	turns, acceptedIn uint // the turn it is, and the last one that accepted connections
 	accepts           int  // so many at most
@@ -180,6 +182,9 @@ const runQueueTurns = 61
 
 // park waits in the runtime's poller until the epoll set has events, and handles them.
 func (p *poller) park() {
+	for p.newcomers.any() {
+		p.registerNewcomers(never)
+	}
 	p.raw.Read(func(uintptr) bool { return p.turn(0) > 0 || p.group.closed.Load() })
 }
 
@@ -199,6 +204,9 @@ func (p *poller) turn(ms int) int {
 		p.now.Store(clock.Now())
 	}
 	p.turns++
+	if p.newcomers.any() {
+		p.registerNewcomers(p.now.Load() - int64(newcomerTime))
+	}
 	p.waiters = 0
 	for i := range n {
 		p.handle(&p.events[i])
@@ -296,15 +304,7 @@ func (p *poller) count(w woken, s *sock) {
 	}
 }
 
-// adopt makes a connection of a descriptor and registers it for events.
-func (p *poller) adopt(fd int32, events uint32) (*sock, error) {
-	g := p.group
-	s := &sock{fd: fd, p: p, gen: max(g.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
-	g.table.put(s)
-	if e := epollAdd(p.ep, fd, events, s.gen); e != 0 {
-		g.table.drop(s)
-		closeFD(fd)
-		return nil, sysError("epoll_ctl", e)
-	}
-	return s, nil
+// adopt makes a connection of a descriptor.
+func (p *poller) adopt(fd int32) *sock {
+	return &sock{fd: fd, p: p, gen: max(p.group.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
 }

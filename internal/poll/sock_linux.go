@@ -19,6 +19,8 @@ type sock struct {
 	rd, wr waitWord
 
 	drained bool        // the reader's: the last read was short
+	untried bool        // the reader's: a newcomer that nobody has tried to read from
+	known   atomic.Bool // the epoll set has it, or had it
 	room    atomic.Bool // somebody has waited for room to write, and is told of it
 	hup     atomic.Bool
 	dead    atomic.Bool // canceled
@@ -32,7 +34,7 @@ type sock struct {
 	inFar                bool
 	lookAt               atomic.Int64 // when the wheel looks at this connection; 0: it does not
 
-	hangMu sync.Mutex // protects hang
+	hangMu sync.Mutex // protects hang, and known from Close
 	hang   Canceler
 
 	local, remote netip.AddrPort
@@ -67,6 +69,7 @@ func (s *sock) TryRead(p []byte) (int, error) {
 		switch {
 		case e == syscall.EAGAIN:
 			s.drained = true
+			s.tried()
 			return 0, s.nothing()
 		case e == syscall.EINTR:
 		case e != 0:
@@ -93,7 +96,10 @@ func (s *sock) WaitReadable() error {
 }
 
 func (s *sock) waitRead() error {
-	err := s.rd.wait(s.readStop)
+	err := s.register(connEvents)
+	if err == nil {
+		err = s.rd.wait(s.readStop)
+	}
 	if err == nil {
 		s.drained = false
 	}
@@ -207,6 +213,11 @@ func (s *sock) Idle(t Task) bool {
 		return false
 	}
 	s.task = t
+	if s.untried {
+		s.untried = false // the poller is about to have it read; see welcome
+	} else if s.register(connEvents) != nil {
+		return false
+	}
 	if !s.rd.setIdle() {
 		s.drained = false
 		return false
@@ -221,7 +232,12 @@ func (s *sock) Reclaim() bool {
 func (s *sock) Silent() bool {
 	var one [1]byte
 	_, e := recv(s.fd, one[:], syscall.MSG_PEEK)
-	return e == syscall.EAGAIN
+	if e != syscall.EAGAIN {
+		return false
+	}
+	s.drained = true
+	s.tried()
+	return true
 }
 
 func (s *sock) SetReadDeadline(t int64) {
@@ -256,17 +272,25 @@ func (s *sock) later(have, t int64) (int64, bool) {
 func (s *sock) waitRoom() error {
 	if !s.room.Load() {
 		s.room.Store(true)
-		if e := epollChange(s.p.ep, s.fd, roomEvents, s.gen); e != 0 { // makes an event if there is some by now
-			return sysError("epoll_ctl", e)
+		if err := s.askForRoom(); err != nil {
+			return err
 		}
 	}
 	s.arm(s.writeBy.Load())
 	return s.wr.wait(s.writeStop)
 }
 
+// askForRoom makes an event if there is some by now.
+func (s *sock) askForRoom() error {
+	if err := s.register(roomEvents); err != nil {
+		return err
+	}
+	return sysError("epoll_ctl", epollChange(s.p.ep, s.fd, roomEvents, s.gen))
+}
+
 // arm has the wheel look at s when t has come; 0: never.
 func (s *sock) arm(t int64) {
-	if t == 0 {
+	if t == 0 || !s.known.Load() {
 		return
 	}
 	if at := s.lookAt.Load(); at == 0 || t < at-int64(Tick) {
@@ -334,11 +358,16 @@ func (s *sock) Cancel() {
 func (s *sock) CloseWrite() error { return sysError("shutdown", shutdownWrite(s.fd)) }
 
 func (s *sock) Close() error {
-	if s.closed.Swap(true) {
+	s.hangMu.Lock() // who registers a newcomer has done so, or sees that it is closed
+	again := s.closed.Swap(true)
+	s.hangMu.Unlock()
+	if again {
 		return nil
 	}
-	s.p.wheel.drop(s)
-	s.p.group.table.drop(s)
+	if s.known.Load() {
+		s.p.wheel.drop(s)
+		s.p.group.table.drop(s)
+	}
 	closeFD(s.fd)
 	return nil
 }

@@ -6,8 +6,8 @@ type numbered int
 
 func (numbered) Run(*Worker) {}
 
-func TestTaskQueue(t *testing.T) {
-	var q taskQueue
+func TestQueue(t *testing.T) {
+	var q queue[Task]
 	next, want := 0, 0
 	for round := range 200 {
 		for range round % 7 {
