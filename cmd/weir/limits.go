@@ -3,8 +3,11 @@ package main
 import (
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"weir/internal/hugetext"
 )
 
 const memoryShare = 0.9 // of the container's limit
@@ -20,5 +23,17 @@ func tuneMemory(log *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare))
 	if err == nil && limit > 0 {
 		log.Debug("memory limited", "bytes", limit)
+	}
+}
+
+var moveText = sync.OnceValue(hugetext.Move)
+
+// tuneCode puts weir's code on huge pages where the system lets it, unless the environment says otherwise.
+func tuneCode(log *slog.Logger) {
+	if os.Getenv("WEIR_HUGE_PAGES") == "off" {
+		return
+	}
+	if err := moveText(); err != nil {
+		log.Debug("the code is not on huge pages", "error", err.Error())
 	}
 }

@@ -42,6 +42,7 @@ func (c *cli) serve(ctx context.Context, s service) error {
 func (p *process) serve(s service) error {
 	begin := time.Now()
 	tuneMemory(p.log)
+	tuneCode(p.log)
 	raiseFiles()
 	group, err := poll.NewGroup(0)
 	if err != nil {
