@@ -231,7 +231,7 @@ func TestMirrorOfSilence(t *testing.T) {
 			if n := h.(*mirror).running.Load(); n != 1 {
 				t.Errorf("%d copies before the time is over", n)
 			}
-			time.Sleep(1)
+			time.Sleep(1 * time.Nanosecond)
 			synctest.Wait()
 			if n := h.(*mirror).running.Load(); n != 0 {
 				t.Errorf("%d copies after it", n)

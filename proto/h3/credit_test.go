@@ -37,7 +37,7 @@ func TestCredit(t *testing.T) {
 		after(1, "a second one of a busy client")
 		time.Sleep(owedFor - 1)
 		after(0, "less than the time")
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		after(1, "the time")
 		time.Sleep(time.Hour)
 		c.owe(&n, 0)
