@@ -321,7 +321,9 @@ func TestCutUploads(t *testing.T) {
 // A canceled exchange is told of it.
 func TestWatch(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
+		began := make(chan struct{}, 10)
 		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			began <- struct{}{}
 			gone := make(chanceler, 10)
 			x.Watch(gone)
 			<-gone
@@ -335,7 +337,9 @@ func TestWatch(t *testing.T) {
 		p := w.peer()
 		p.send(get(1), appendReset(nil, 1, codeCancel))
 		w.ended(499, weir.CauseClientGone)
+		<-began
 		p.send(get(3))
+		<-began // else the end may overtake the request, which then is not served
 		p.Close()
 		w.ended(499, weir.CauseClientGone)
 	})
