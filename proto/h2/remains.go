@@ -112,8 +112,9 @@ func (c *conn) remnantData(i int, f *frame, p []byte) *connError {
 	case r.bounded && r.left < 0:
 		c.bury(i, true, codeProtocol)
 		return c.spend(1)
-	case end: // too early, perhaps: who has been answered may have given the rest up
-		c.bury(i, false, codeNone)
+	case end:
+		// Who has been answered may have given the rest up. curl 7.88 then waits until something comes.
+		c.bury(i, r.bounded && r.left > 0, codeNone)
 	case len(p) == 0:
 		return c.spend(1)
 	}
