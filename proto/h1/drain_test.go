@@ -169,7 +169,7 @@ func TestCloseBreaksOffWhatComesLate(t *testing.T) {
 		w.srv.Close()
 		c := w.dial()
 		c.send("GET")
-		c.ended()
+		c.brokenOff()
 		eventually(t, "it is closed", func() bool { return w.srv.Open() == 0 })
 	})
 }

@@ -2,6 +2,7 @@ package h1
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,6 +277,16 @@ func (c *client) ended() {
 	c.t.Helper()
 	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
 		c.t.Fatalf("the connection should have ended: %.200q, %v", rest, err)
+	}
+}
+
+// brokenOff makes sure that the server has closed the connection without an answer, whether
+// it had read what was sent, which ends in a FIN, or not, which ends in a reset.
+func (c *client) brokenOff() {
+	c.t.Helper()
+	rest, err := io.ReadAll(c.r)
+	if len(rest) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		c.t.Fatalf("the connection should have been broken off: %.200q, %v", rest, err)
 	}
 }
 
