@@ -78,7 +78,7 @@ var arrows = []arrow{
 		why: "flags are for the command line",
 	},
 	{
-		from: "...", to: "github.com/quic-go/...", except: []string{"proto/h3/...", "weirtest/..."},
+		from: "...", to: "github.com/quic-go/...", except: []string{"proto/h3/...", "weirtest/...", "bench/load"},
 		why: "its API breaks with every release: one package pays for that",
 	},
 	{
@@ -193,6 +193,8 @@ func TestArrowsCatch(t *testing.T) {
 		{"config/schema", "github.com/hashicorp/hcl/v2/hclsyntax", false},
 		{"proto/h1", "net/http", true},
 		{"admin", "net/http", false},
+		{"bench/compare", "github.com/quic-go/quic-go/http3", true},
+		{"bench/load", "github.com/quic-go/quic-go/http3", false},
 		{"upstream", "observe", true},
 		{"upstream", "weirtest", true},
 		{"upstream", "testing", true},
