@@ -1,13 +1,14 @@
 package main
 
 // What everybody is configured with. @NAME@ is filled in: DIR of the run, ME of the program, FILES of the
-// origin, ORIGIN's port, the PORT to listen on and the TLSPORT for TLS.
+// origin, ORIGIN's port, the PORT to listen on, the TLSPORT for TLS, and H3: what a proxy needs besides for
+// HTTP/3 on the TLSPORT. That is there for the workload over HTTP/3 alone: it costs memory, and Alt-Svc fields.
 
 const weirConf = `
 listener "http" { address = "127.0.0.1:@PORT@" }
 listener "https" {
   address   = "127.0.0.1:@TLSPORT@"
-  protocols = ["h1", "h2"]
+  protocols = ["h1", "h2"@H3@]
   tls {
     minimum     = "1.3"
     certificate = "@DIR@/cert.pem"
@@ -62,7 +63,7 @@ http {
   }
   server {
     listen 127.0.0.1:@PORT@ backlog=65535;
-    listen 127.0.0.1:@TLSPORT@ ssl http2 backlog=65535;
+    listen 127.0.0.1:@TLSPORT@ ssl http2 backlog=65535;@H3@
     ssl_certificate @DIR@/cert.pem;
     ssl_certificate_key @DIR@/key.pem;
     ssl_protocols TLSv1.3;
@@ -106,11 +107,18 @@ backend origin
   server s1 127.0.0.1:@ORIGIN@ check inter 1s pool-max-conn -1
 frontend http
   bind 127.0.0.1:@PORT@ backlog 65535
-  bind 127.0.0.1:@TLSPORT@ ssl crt @DIR@/both.pem alpn h2,http/1.1 ssl-min-ver TLSv1.3 curves X25519 backlog 65535
+  bind 127.0.0.1:@TLSPORT@ ssl crt @DIR@/both.pem alpn h2,http/1.1 ssl-min-ver TLSv1.3 curves X25519 backlog 65535@H3@
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend origin
 `
+
+// What the configurations have at H3. Both peers send many packets at once, as weir does; haproxy unasked.
+const (
+	weirH3    = `, "h3"`
+	nginxH3   = "\n    listen 127.0.0.1:@TLSPORT@ quic; quic_gso on;"
+	haproxyH3 = "\n  bind quic4@127.0.0.1:@TLSPORT@ ssl crt @DIR@/both.pem alpn h3 curves X25519"
+)
 
 // originConf takes an upload whole before it answers: it hands the request on, without its content, to a
 // socket that says 204.

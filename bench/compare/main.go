@@ -18,6 +18,9 @@ import (
 // settings are what the caller wants.
 type settings struct {
 	weir    string
+	nginx   string
+	haproxy string
+	loader  string
 	rounds  int
 	seconds int
 	work    string
@@ -27,6 +30,9 @@ type settings struct {
 func main() {
 	var s settings
 	flag.StringVar(&s.weir, "weir", "", "path of weir's binary")
+	flag.StringVar(&s.nginx, "nginx", "nginx", "nginx's binary: the peer's, not the origin's")
+	flag.StringVar(&s.haproxy, "haproxy", "haproxy", "haproxy's binary")
+	flag.StringVar(&s.loader, "load", "", "path of the binary of bench/load, for "+ownNames())
 	flag.IntVar(&s.rounds, "rounds", 3, "rounds of each workload")
 	flag.IntVar(&s.seconds, "seconds", 3, "measured seconds of each round")
 	flag.StringVar(&s.work, "work", "all", "comma list of "+strings.Join(names(), ", "))
@@ -43,6 +49,9 @@ func main() {
 func run(ctx context.Context, s settings) error {
 	works, err := choose(s.work)
 	if err != nil {
+		return err
+	}
+	if err := s.findPrograms(works); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "bench")
@@ -90,7 +99,7 @@ func (b *bench) prepare() error {
 	if b.origin, err = startOrigin(b.dir, values); err != nil {
 		return err
 	}
-	b.peers = proxies(b.weir, values)
+	b.peers = proxies(b.settings, values)
 	for _, p := range b.peers {
 		b.results.Versions = append(b.results.Versions, p.version())
 	}

@@ -45,7 +45,7 @@ func (m measurement) String() string {
 
 // measure starts the proxy afresh, warms it up, and loads it.
 func (b *bench) measure(ctx context.Context, w work, p *proxy) (m measurement, err error) {
-	running, err := p.start()
+	running, err := p.start(w)
 	if err != nil {
 		return m, err
 	}
@@ -69,9 +69,12 @@ func (b *bench) measure(ctx context.Context, w work, p *proxy) (m measurement, e
 	return m, nil
 }
 
-// load runs wrk, or h2load, for some seconds.
+// load runs wrk, h2load or our own load for some seconds.
 func (b *bench) load(ctx context.Context, w work, p *proxy, seconds int) (m measurement, err error) {
-	if w.streams > 0 {
+	switch {
+	case w.own():
+		return b.loadOwn(ctx, w, p, seconds)
+	case w.streams > 0:
 		return b.loadH2(ctx, w, p, seconds)
 	}
 	args := []string{
@@ -87,13 +90,21 @@ func (b *bench) load(ctx context.Context, w work, p *proxy, seconds int) (m meas
 	if err != nil {
 		return m, fmt.Errorf("wrk: %w: %s", err, out)
 	}
-	_, figures, _ := strings.Cut(string(out), "figures ")
-	var micros, p50, p99 float64
-	if _, err := fmt.Sscan(figures, &m.Requests, &micros, &m.Bytes, &m.Errors, &p50, &p99); err != nil {
-		return m, fmt.Errorf("wrk: %w in %q", err, out)
+	if m, err = figures(out); err != nil {
+		return m, fmt.Errorf("wrk: %w", err)
 	}
 	if w.upload > 0 {
 		m.Bytes = m.Requests * int64(w.upload)
+	}
+	return m, nil
+}
+
+// figures reads what reportLua, and our own load, print at the end.
+func figures(out []byte) (m measurement, err error) {
+	_, text, _ := strings.Cut(string(out), "figures ")
+	var micros, p50, p99 float64
+	if _, err := fmt.Sscan(text, &m.Requests, &micros, &m.Bytes, &m.Errors, &p50, &p99); err != nil {
+		return m, fmt.Errorf("%w in %q", err, out)
 	}
 	m.Seconds, m.P50, m.P99 = micros/1e6, p50/1e3, p99/1e3
 	m.PerSecond = float64(m.Requests) / m.Seconds

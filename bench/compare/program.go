@@ -104,7 +104,7 @@ func (p *program) memory() int64 {
 	return kib << 10
 }
 
-// freePorts returns ports that nobody uses now.
+// freePorts returns ports that nobody uses now, by TCP or UDP.
 func freePorts(n int) ([]string, error) {
 	var out []string
 	for range n {
@@ -113,6 +113,11 @@ func freePorts(n int) ([]string, error) {
 			return nil, err
 		}
 		defer l.Close()
+		u, err := net.ListenPacket("udp", l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		defer u.Close()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		out = append(out, port)
 	}

@@ -14,6 +14,7 @@ type proxy struct {
 	name    string
 	file    string // its configuration
 	conf    string
+	h3      string // what the configuration has besides for HTTP/3; "": cannot
 	command []string
 	tell    []string // prints its version
 	values  map[string]string
@@ -22,19 +23,20 @@ type proxy struct {
 
 // proxies returns weir, its variants and its peers, each configured to do the same work: one route to one
 // server over kept connections, no limits in the way, no access log.
-func proxies(weir string, values map[string]string) []*proxy {
+func proxies(s settings, values map[string]string) []*proxy {
 	with := func(name string) map[string]string {
 		v := map[string]string{"ME": filepath.Join(values["DIR"], name)}
-		for k, s := range values {
-			v[k] = s
+		for k, text := range values {
+			v[k] = text
 		}
 		return v
 	}
+	weir := s.weir
 	return []*proxy{
-		{name: "weir", file: "weir.hcl", conf: weirConf, command: []string{weir, "run", "-c", "weir.hcl"}, tell: []string{weir, "version"}, values: with("weir")},
+		{name: "weir", file: "weir.hcl", conf: weirConf, h3: weirH3, command: []string{weir, "run", "-c", "weir.hcl"}, tell: []string{weir, "version"}, values: with("weir")},
 		{name: "weir+log", file: "weir.hcl", conf: weirConf + weirLog, command: []string{weir, "run", "-c", "weir.hcl"}, tell: []string{weir, "version"}, values: with("weir-log"), variant: true},
-		{name: "nginx", file: "nginx.conf", conf: nginxConf, command: []string{"nginx", "-p", "@ME@", "-c", "@ME@/nginx.conf"}, tell: []string{"nginx", "-v"}, values: with("nginx")},
-		{name: "haproxy", file: "haproxy.cfg", conf: haproxyConf, command: []string{"haproxy", "-db", "-f", "haproxy.cfg"}, tell: []string{"haproxy", "-v"}, values: with("haproxy")},
+		{name: "nginx", file: "nginx.conf", conf: nginxConf, h3: ifH3(nginxH3, s.nginx, "-V"), command: []string{s.nginx, "-p", "@ME@", "-c", "@ME@/nginx.conf"}, tell: []string{s.nginx, "-v"}, values: with("nginx")},
+		{name: "haproxy", file: "haproxy.cfg", conf: haproxyConf, h3: ifH3(haproxyH3, s.haproxy, "-vv"), command: []string{s.haproxy, "-db", "-f", "@ME@/haproxy.cfg"}, tell: []string{s.haproxy, "-v"}, values: with("haproxy")},
 	}
 }
 
@@ -44,17 +46,25 @@ func (p *proxy) version() string {
 	if err != nil {
 		line = err.Error()
 	}
+	if p.h3 == "" && !p.variant {
+		line += " (without HTTP/3)"
+	}
 	return p.name + ": " + line
 }
 
-// start runs the proxy on core 0 and waits until it passes on an answer.
-func (p *proxy) start() (*program, error) {
+// start runs the proxy on core 0, as w needs it, and waits until it passes on an answer.
+func (p *proxy) start(w work) (*program, error) {
 	dir := p.values["ME"]
 	os.RemoveAll(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, p.file), []byte(fill(p.conf, p.values)), 0o644); err != nil {
+	besides := ""
+	if w.h3 {
+		besides = p.h3
+	}
+	conf := fill(strings.ReplaceAll(p.conf, "@H3@", besides), p.values)
+	if err := os.WriteFile(filepath.Join(dir, p.file), []byte(conf), 0o644); err != nil {
 		return nil, err
 	}
 	args := make([]string, len(p.command))

@@ -117,8 +117,11 @@ func verdict(w work, by map[string][]measurement) string {
 			peer, best = name, c
 		}
 	}
-	if mine == nil || peer == "" || best == 0 {
+	switch {
+	case mine == nil:
 		return ""
+	case peer == "" || best == 0:
+		return alone(w)
 	}
 	ratio := median(mine, w.cost.of) / best
 	text := fmt.Sprintf("%s / %s: **%.2f**", w.subject(), peer, ratio)
@@ -130,6 +133,14 @@ func verdict(w work, by map[string][]measurement) string {
 		text += fmt.Sprintf(", at most %.2f: does not hold", w.goal)
 	}
 	return text + "\n"
+}
+
+// alone says of a goal that there is no peer to compare with.
+func alone(w work) string {
+	if w.goal == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s stands alone: at most %.2f of a peer's cost, not comparable here\n", w.subject(), w.goal)
 }
 
 func median(ms []measurement, of func(*measurement) float64) float64 {

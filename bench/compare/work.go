@@ -15,7 +15,9 @@ type work struct {
 	upload  int  // bytes of the request's content
 	idle    bool // connections that do nothing
 	secure  bool // over TLS 1.3
-	streams int  // over HTTP/2: requests under way on each connection; 0: HTTP/1.1
+	streams int  // over HTTP/2 or HTTP/3: requests under way on each connection; 0: HTTP/1.1
+	h3      bool // over HTTP/3
+	resumed bool // over TLS 1.3: a new connection for each request, with the session of one before
 	cost    cost
 	goal    float64 // weir's cost over the better peer's, at most; 0: none
 	within  string  // the goal is against this proxy instead
@@ -47,10 +49,12 @@ func works() []work {
 		{name: "idle", title: "10,000 idle connections", path: "/1k", conns: 10000, idle: true, cost: perConnection},
 		{name: "tls", title: "1 KiB over TLS 1.3, 64 kept connections", path: "/1k", conns: 64, secure: true, cost: perRequest, goal: 0.80},
 		{name: "handshake", title: "1 KiB over TLS 1.3, a full handshake for each request", path: "/1k", conns: 32, fresh: true, secure: true, cost: perRequest, goal: 1.0, within: "nginx"},
+		{name: "resumed", title: "1 KiB over TLS 1.3, a resumed session for each request", path: "/1k", conns: 32, secure: true, resumed: true, cost: perRequest, goal: 1.0, within: "nginx"},
 		{name: "tlsmedium", title: "64 KiB over TLS 1.3, 64 kept connections", path: "/64k", conns: 64, secure: true, cost: perRequest, goal: 0.80},
 		{name: "tlsidle", title: "5,000 idle connections with TLS 1.3", path: "/1k", conns: 5000, idle: true, secure: true, cost: perConnection},
 		{name: "h2", title: "1 KiB over HTTP/2, 8 connections with 100 requests each", path: "/1k", conns: 8, streams: 100, secure: true, cost: perRequest, goal: 0.70},
 		{name: "h2single", title: "1 KiB over HTTP/2, 64 connections with one request each", path: "/1k", conns: 64, streams: 1, secure: true, cost: perRequest, goal: 0.85},
+		{name: "h3", title: "1 KiB over HTTP/3, 8 connections with 32 requests each", path: "/1k", conns: 8, streams: 32, secure: true, h3: true, cost: perRequest, goal: 1.0},
 		{name: "log", title: "1 KiB, 64 kept connections, access log as JSON", path: "/1k", conns: 64, cost: perRequest, goal: 1.10, within: "weir", log: true},
 	}
 }
@@ -60,8 +64,11 @@ func (w *work) concerns(p *proxy) bool {
 	if w.log {
 		return strings.HasPrefix(p.name, "weir")
 	}
-	return !p.variant
+	return !p.variant && (!w.h3 || p.h3 != "")
 }
+
+// own reports whether the load is our own: neither wrk nor h2load can do it.
+func (w *work) own() bool { return w.h3 || w.resumed }
 
 // subject is whose cost the goal is about.
 func (w *work) subject() string {
