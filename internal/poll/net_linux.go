@@ -28,10 +28,12 @@ type listenFD struct {
 	accept func(Conn)
 	paused atomic.Bool
 	local  netip.AddrPort
+	onrush onrush
 }
 
 // Listen has accept called, on a poller's goroutine, for every connection that l is offered. accept must
-// not block: it calls Idle, or starts a goroutine. l must be a TCP or unix listener; it belongs to the
+// not block: it calls Idle, or starts a goroutine. Clients must speak first: while many come, who says nothing is
+// accepted a second later (see onrush). l must be a TCP or unix listener; it belongs to the
 // Listener from here on, and its descriptor can still be had from it for handing over.
 func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	sc, ok := l.(syscall.Conn)
@@ -42,7 +44,7 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	lf := &listenFD{accept: accept, unix: l.Addr().Network() == "unix", local: listenAddr(l)}
+	lf := &listenFD{accept: accept, unix: l.Addr().Network() == "unix", local: listenAddr(l), onrush: onrush{fd: -1}}
 	// A descriptor of our own, so that the runtime's poller and ours do not meet on one.
 	err2 := raw.Control(func(fd uintptr) {
 		var n int
@@ -58,6 +60,8 @@ func (g *Group) Listen(l net.Listener, accept func(Conn)) (*Listener, error) {
 	}
 	if !lf.unix {
 		tune(lf.fd, lf.local.Addr()) // connections inherit it
+		lf.onrush.fd = lf.fd
+		lf.onrush.apply(false) // it may be inherited
 	}
 	ln := &Listener{group: g, fd: lf, source: l}
 	for _, p := range g.pollers {
@@ -93,6 +97,7 @@ func tune(fd int32, addr netip.Addr) {
 // Close stops accepting. Connections in the kernel's queue are accepted first; all have been when it returns.
 func (l *Listener) Close() error {
 	l.leave()
+	l.fd.onrush.end()
 	for l.group.pollers[0].acceptOne(l.fd, false) {
 	}
 	closeFD(l.fd.fd)
@@ -169,6 +174,7 @@ func (p *poller) acceptOne(lf *listenFD, newcomer bool) bool {
 	default:
 		return false
 	}
+	lf.onrush.count(p.now.Load())
 	s := p.adopt(fd)
 	s.local, s.remote = lf.local, remote
 	switch {
