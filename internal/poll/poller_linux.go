@@ -73,10 +73,11 @@ type poller struct {
 	group   *Group
 	shard   int
 	ep      int
-	file    *os.File        // ep, within the runtime's own poller
-	raw     syscall.RawConn // of file
-	event   int32           // eventfd in ep: wakes the poller
-	now     atomic.Int64    // time of the last turn that had events
+	file    *os.File           // ep, within the runtime's own poller
+	raw     syscall.RawConn    // of file
+	wakes   func(uintptr) bool // wake; made once, since with few connections every exchange parks
+	event   int32              // eventfd in ep: wakes the poller
+	now     atomic.Int64       // time of the last turn that had events
 	wheel   wheel
 	events  [1024]unix.EpollEvent
 	tasks   queue[Task] // of connections that woke, one for each at most
@@ -129,6 +130,7 @@ func newPoller(g *Group, shard int) (*poller, error) {
 	p.event = int32(fd)
 	epollAdd(ep, p.event, unix.EPOLLIN|1<<31, genEvent)
 	p.wheel.init()
+	p.wakes = p.wake
 	return p, nil
 }
 
@@ -185,8 +187,11 @@ func (p *poller) park() {
 	for p.newcomers.any() {
 		p.registerNewcomers(never)
 	}
-	p.raw.Read(func(uintptr) bool { return p.turn(0) > 0 || p.group.closed.Load() })
+	p.raw.Read(p.wakes)
 }
+
+// wake handles what the runtime's poller has woken us for; false: it was nothing.
+func (p *poller) wake(uintptr) bool { return p.turn(0) > 0 || p.group.closed.Load() }
 
 // kick makes the epoll set ready.
 func (p *poller) kick() {
