@@ -432,7 +432,7 @@ func TestSpliceErrors(t *testing.T) {
 // one that waits for the other does.
 func TestSplicePace(t *testing.T) {
 	make2 := kinds["poller"](t)
-	short := Pace{Window: 300 * time.Millisecond, Bytes: 1 << 10}
+	short := Pace{Window: time.Second, Bytes: 1 << 10}
 	trickle := func(c net.Conn, n int) {
 		for {
 			time.Sleep(10 * time.Millisecond)
@@ -446,7 +446,7 @@ func TestSplicePace(t *testing.T) {
 	defer src.Close()
 	defer dst.Close()
 	go io.Copy(io.Discard, out)
-	go trickle(in, 10)
+	go trickle(in, 5)
 	if n, err := dst.Splice(src, 1<<20, short, second); err != ErrTimeout || n > 1<<10 {
 		t.Fatalf("trickling source: %d, %v; want ErrTimeout", n, err)
 	}
@@ -572,18 +572,35 @@ func TestEndRightAfterDial(t *testing.T) {
 	}
 }
 
-// Deadlines are late by twice Tick at most, and whatever else the machine does; never early.
+// Deadlines are late by twice Tick at most, but for what else the machine does, which is not always; never early.
 func TestDeadlineIsKept(t *testing.T) {
 	c, _ := kinds["poller"](t)(t)
 	defer c.Close()
 	for _, d := range []time.Duration{5 * time.Millisecond, 300 * time.Millisecond, 1300 * time.Millisecond} {
-		began := clock.Now()
-		c.SetReadDeadline(began + int64(d))
-		if _, err := c.Read(make([]byte, 1)); err != ErrTimeout {
-			t.Fatalf("%v, want a timeout", err)
+		late := readUntil(t, c, d)
+		for range 20 {
+			if late <= 2*Tick+20*time.Millisecond {
+				break
+			}
+			late = min(late, readUntil(t, c, d))
 		}
-		if took := time.Duration(clock.Now() - began); took < d || took > d+2*Tick+200*time.Millisecond {
-			t.Errorf("a deadline in %v ended the wait after %v", d, took)
+		if late > 2*Tick+20*time.Millisecond {
+			t.Errorf("a deadline in %v ended the wait %v late", d, late)
 		}
 	}
+}
+
+// readUntil reads in vain until a deadline, and returns how much later it came back.
+func readUntil(t *testing.T, c Conn, d time.Duration) time.Duration {
+	t.Helper()
+	began := clock.Now()
+	c.SetReadDeadline(began + int64(d))
+	if _, err := c.Read(make([]byte, 1)); err != ErrTimeout {
+		t.Fatalf("%v, want a timeout", err)
+	}
+	took := time.Duration(clock.Now() - began)
+	if took < d {
+		t.Fatalf("a deadline in %v ended the wait after %v", d, took)
+	}
+	return took - d
 }

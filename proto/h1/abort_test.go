@@ -109,7 +109,7 @@ func fullListener(t *testing.T) string {
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(sa.(*syscall.SockaddrInet4).Port))
 	for range 4 {
-		c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
+		c, err := net.DialTimeout("tcp", addr, 300*time.Millisecond)
 		if err != nil {
 			return addr
 		}
@@ -213,14 +213,14 @@ func deaf(t *testing.T) string {
 
 // Times that do not run: that of the first byte while the client still sends, and that of a body while it comes.
 func TestUpstreamTimeoutsThatDoNotRun(t *testing.T) {
-	const short = 600 * time.Millisecond
+	const short = 1500 * time.Millisecond
 	each(t, func(t *testing.T, w *world) {
 		o := newOrigin(t, func(c *client) {
 			for r := c.request(); r != nil; r = c.request() {
 				io.Copy(io.Discard, r.Body)
 				io.WriteString(c, answer200("Content-Length: 8"))
 				for range 8 {
-					time.Sleep(short / 6)
+					time.Sleep(short / 7)
 					io.WriteString(c, "x")
 				}
 			}
@@ -229,7 +229,7 @@ func TestUpstreamTimeoutsThatDoNotRun(t *testing.T) {
 		c := w.dial()
 		c.send(post("Content-Length: 8"))
 		for range 8 {
-			time.Sleep(short / 6)
+			time.Sleep(short / 7)
 			c.send("x")
 		}
 		c.expect(200, "xxxxxxxx")

@@ -392,7 +392,7 @@ func TestMalformedTrailerOfUnreadBody(t *testing.T) {
 // The time of a head begins when the connection is free for it, not when its first bytes came.
 func TestHeaderTimeoutOfPipelinedHead(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		const limit = 200 * time.Millisecond
+		const limit = time.Second
 		w.serve(ServerConfig{Timeouts: Timeouts{Header: limit}, Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
 			if x.Request.Path == "/slow" {
 				<-time.After(2 * limit)

@@ -246,22 +246,23 @@ func TestDrainAndCloseUpgraded(t *testing.T) {
 
 // A tunnel in which nothing moves ends after its time.
 func TestTunnelTimeout(t *testing.T) {
+	const limit = 1200 * time.Millisecond
 	each(t, func(t *testing.T, w *world) {
 		tr := w.transport(newOrigin(t, switching(echoing)).addr, TransportConfig{})
-		w.serve(ServerConfig{Handler: forward(tr), Timeouts: Timeouts{Tunnel: 800 * time.Millisecond}})
+		w.serve(ServerConfig{Handler: forward(tr), Timeouts: Timeouts{Tunnel: limit}})
 		c := w.dial()
 		c.send(wsRequest)
 		c.upgraded()
 		began := time.Now()
 		for range 10 { // as long as something moves, either way, it stays
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(limit / 9)
 			c.send("ping")
 			if _, err := io.ReadFull(c.r, make([]byte, 4)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		io.Copy(io.Discard, c.r)
-		if d := time.Since(began); d < 1700*time.Millisecond {
+		if d := time.Since(began); d < 2*limit {
 			t.Errorf("it ended after %v", d)
 		}
 		w.ended(101, weir.CauseClientIdle)
