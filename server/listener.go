@@ -71,13 +71,13 @@ func (l *listener) address() string {
 	return spec.Address
 }
 
-// configure changes what connections and exchanges to come are served with.
-func (l *listener) configure(s *Snapshot, spec *ListenerSpec) {
+// configure changes what connections and exchanges to come are served with. inTheWay are the listeners of before.
+func (l *listener) configure(s *Snapshot, spec *ListenerSpec, inTheWay ...*listener) {
 	old := l.settings.Load()
 	if old.spec.Mode != spec.Mode && !l.inherited {
 		setMode(spec)
 	}
-	if err := l.openDatagrams(spec); err != nil {
+	if err := l.openDatagrams(spec, inTheWay...); err != nil {
 		l.log.Error("HTTP/3 cannot be served", "listener", spec.Name, "error", err)
 	}
 	c, h := old.codecs, l.handler(s, spec)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ func hasPortZero(address string) bool {
 // socket that is about to be given up and stands in the way is closed first.
 func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if source := s.inherit(spec); source != nil {
-		return s.listener(spec, source, true)
+		return s.listener(c, spec, source, true)
 	}
 	source, err := listen(spec)
 	if errors.Is(err, syscall.EADDRINUSE) && s.pauseRival(c, spec) {
@@ -46,10 +47,10 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 	if err != nil {
 		return nil, explainListen(spec, err)
 	}
-	l, err := s.listener(spec, source, false)
+	l, err := s.listener(c, spec, source, false)
 	for try := 1; try < portTries && hasPortZero(spec.Address) && errors.Is(err, syscall.EADDRINUSE); try++ {
 		if source, err = listen(spec); err == nil {
-			l, err = s.listener(spec, source, false)
+			l, err = s.listener(c, spec, source, false)
 		}
 	}
 	return l, err
@@ -59,9 +60,9 @@ func (s *Server) openOne(c *change, spec *ListenerSpec) (*listener, error) {
 const portTries = 8
 
 // listener makes a listener of its socket, and opens the one for datagrams that goes with it.
-func (s *Server) listener(spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
+func (s *Server) listener(c *change, spec *ListenerSpec, source net.Listener, inherited bool) (*listener, error) {
 	l := newListener(spec, source, inherited, &s.config)
-	if err := l.openDatagrams(spec); err != nil {
+	if err := l.openDatagrams(spec, slices.Concat(c.left, s.leaving)...); err != nil {
 		if !inherited { // else a later change may want it
 			source.Close()
 			l.removeSocket()

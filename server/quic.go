@@ -1,13 +1,11 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"sync"
 
 	"weir"
@@ -74,8 +72,16 @@ func (d *datagrams) switchOn() bool {
 	return !d.over
 }
 
-// openDatagrams opens the UDP socket where the listener shall speak HTTP/3 and does not yet.
-func (l *listener) openDatagrams(spec *ListenerSpec) error {
+// isOver reports whether the socket is closed, or about to be.
+func (d *datagrams) isOver() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.over
+}
+
+// openDatagrams opens the UDP socket where the listener shall speak HTTP/3 and does not yet. inTheWay are the listeners whose
+// connections may still need its port.
+func (l *listener) openDatagrams(spec *ListenerSpec, inTheWay ...*listener) error {
 	if !spec.speaksH3() {
 		return nil
 	}
@@ -90,12 +96,9 @@ func (l *listener) openDatagrams(spec *ListenerSpec) error {
 	if !ok {
 		return fmt.Errorf("HTTP/3 needs UDP, which %s has not", l.source.Addr())
 	}
-	network, address := spec.network()
-	host, _, _ := net.SplitHostPort(address)
-	udp := map[string]string{"tcp": "udp", "tcp4": "udp4", "tcp6": "udp6"}[network]
-	conn, err := new(net.ListenConfig).ListenPacket(context.Background(), udp, net.JoinHostPort(host, strconv.Itoa(tcp.Port)))
+	conn, err := listenPacket(spec, tcp.Port, inTheWay)
 	if err != nil {
-		return fmt.Errorf("listen for HTTP/3: %w", err)
+		return err
 	}
 	l.datagrams = &datagrams{conn: conn}
 	return nil

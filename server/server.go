@@ -164,8 +164,9 @@ func (s *Server) commit(next *Snapshot, c *change) error {
 			return fmt.Errorf("listener %q: %w", l.name(), err)
 		}
 	}
+	before := slices.Concat(c.left, s.leaving)
 	for i, l := range c.next {
-		l.configure(next, &next.Listeners[i])
+		l.configure(next, &next.Listeners[i], before...)
 	}
 	s.current.Store(next)
 	s.listeners = c.next

@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"weir"
+	"weir/weirtest/dialect"
+)
+
+// holdingBack is a handler that says text, to /slow only when it is let.
+func holdingBack(text string) (h weir.Handler, entered, leave chan struct{}) {
+	entered, leave = make(chan struct{}), make(chan struct{})
+	return weir.HandlerFunc(func(x *weir.Exchange) error {
+		if x.Request.Path == "/slow" {
+			entered <- struct{}{}
+			<-leave
+		}
+		return says(text).ServeExchange(x)
+	}), entered, leave
+}
+
+func udpAddr(t *testing.T, host, port string) net.Addr {
+	t.Helper()
+	a, err := net.ResolveUDPAddr("udp", net.JoinHostPort(host, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// A listener of HTTP/3 may be given a wider address: connections from before end as in a drain, and whoever comes to
+// another of the addresses is served at once.
+func TestListenerWidensH3(t *testing.T) {
+	s := newServer(t, Config{})
+	one, entered, leave := holdingBack("one")
+	spec := h3Spec(t, "a", freeAddr(t))
+	swap(t, s, snapshot(one, spec))
+	_, port, _ := net.SplitHostPort(s.Addr("a").String())
+	narrow := spec.Address
+	busy := connectH3(t, s.Addr("a"))
+	io.WriteString(busy, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-entered
+
+	spec.Address = ":" + port
+	swap(t, s, snapshot(says("two"), spec))
+	if got := connectH3(t, udpAddr(t, "127.0.0.2", port)).get(t); got != "two" {
+		t.Errorf("at another address: %q", got)
+	}
+	if u, err := net.ListenPacket("udp4", "127.0.0.3:"+port); err == nil {
+		u.Close()
+		t.Error("others can have the port")
+	}
+	spec.Address = narrow
+	for range 2 {
+		err := s.Swap(snapshot(says("three"), spec))
+		if err == nil || !strings.Contains(err.Error(), "need the port until they end") {
+			t.Errorf("a narrower one would take the datagrams of connections away: %v", err)
+		}
+	}
+	close(leave)
+	if got, _ := busy.receive(t); got != "one" {
+		t.Errorf("the request from before got %q", got)
+	}
+	within(t, "the connection from before ends", func() bool { return len(s.Listeners()) == 1 })
+	within(t, "its address leads to the new socket", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c, err := dialect.H3(ctx, narrow, nil, anybody())
+		if err == nil {
+			c.Abort()
+		}
+		return err == nil
+	})
+	if got := connectH3(t, udpAddr(t, "127.0.0.1", port)).get(t); got != "two" {
+		t.Errorf("at the address from before: %q", got)
+	}
+}
+
+// HTTP/3 that is switched off first can be had on a narrower address, as the message says.
+func TestListenerNarrowsH3(t *testing.T) {
+	s := newServer(t, Config{})
+	_, port, _ := net.SplitHostPort(freeAddr(t))
+	spec := h3Spec(t, "a", ":"+port)
+	swap(t, s, snapshot(says("one"), spec))
+	connectH3(t, udpAddr(t, "127.0.0.1", port)).get(t)
+	off, narrow := spec, spec
+	off.Versions.H3 = false
+	narrow.Address = "127.0.0.1:" + port
+	err := s.Swap(snapshot(says("two"), narrow))
+	if err == nil || !strings.Contains(err.Error(), `take "h3" out of its protocols and reload`) {
+		t.Fatal(err)
+	}
+	swap(t, s, snapshot(says("one"), off))
+	within(t, "the connections of HTTP/3 have ended", func() bool { return s.Swap(snapshot(says("two"), narrow)) == nil })
+	if got := connectH3(t, s.Addr("a")).get(t); got != "two" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// What to do is said where another program has the UDP port.
+func TestPacketPortIsTaken(t *testing.T) {
+	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := newServer(t, Config{})
+	err = s.Swap(snapshot(says("x"), h3Spec(t, "a", taken.LocalAddr().String())))
+	if err == nil || !strings.Contains(err.Error(), "another program has the UDP port") {
+		t.Error(err)
+	}
+}
