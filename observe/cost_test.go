@@ -1,7 +1,10 @@
 package observe
 
 import (
+	"math/rand/v2"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"testing"
 
 	"weir"
@@ -104,4 +107,42 @@ func BenchmarkAccessLogToFile(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(l.Dropped())/float64(b.N), "dropped/op")
+}
+
+// TestMetersFitCacheLines: of a route whose memory no cache holds, each line is waited for.
+func TestMetersFitCacheLines(t *testing.T) {
+	const line = 64
+	c, r := reflect.TypeFor[cells](), reflect.TypeFor[meter]()
+	if c.Size() > 6*line {
+		t.Errorf("cells are %d bytes, more than the size of the allocator that begins where cache lines do", c.Size())
+	}
+	for _, f := range []struct {
+		of   reflect.Type
+		name string
+		want uintptr
+	}{{c, "buckets", line}, {r, "key", line}} {
+		if at, ok := f.of.FieldByName(f.name); !ok || at.Offset != f.want {
+			t.Errorf("%s of %v begins at %d, not at the second cache line", f.name, f.of, at.Offset)
+		}
+	}
+}
+
+// BenchmarkMetricsOfManyRoutes takes one route after another, so that nothing of their own is in the caches.
+func BenchmarkMetricsOfManyRoutes(b *testing.B) {
+	m := NewMetrics(2)
+	x := exchange()
+	routes := make([]*weir.Route, 100_000)
+	for i := range routes {
+		name := strconv.Itoa(i)
+		routes[i] = &weir.Route{Site: "shop", Name: name, Meter: m.Route("shop", name, "shop")}
+		x.Route = routes[i]
+		m.Observe(x)
+	}
+	rand.Shuffle(len(routes), func(i, k int) { routes[i], routes[k] = routes[k], routes[i] })
+	i := 0
+	for b.Loop() {
+		x.Route = routes[i%len(routes)]
+		m.Observe(x)
+		i++
+	}
 }

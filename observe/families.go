@@ -12,7 +12,7 @@ func (m *Metrics) writeMeters(e *exposition) {
 	e.family("weir_exchanges_total", "counter", "Exchanges by route and status; statuses that are not registered are counted by class.")
 	for _, r := range all {
 		for i, label := range m.slots.labels {
-			if n := r.sum(func(c *cells) uint64 { return c.statuses[i] }); n > 0 {
+			if n := r.sum(func(c *cells) uint64 { return c.status(uint8(i)) }); n > 0 {
 				e.sample(with(r.labels, "status", label), float64(n))
 			}
 		}
@@ -20,17 +20,17 @@ func (m *Metrics) writeMeters(e *exposition) {
 	m.writeOutcomes(e, all)
 	e.family("weir_exchange_duration_seconds", "histogram", "Time from the first byte of a request to the last byte of its answer, without upgraded connections.")
 	for _, r := range all {
-		e.histogram(r.labels, r.tally(durationsOf))
+		e.histogram(r.labels, r.tally(durations))
 	}
 	e.family("weir_first_byte_seconds", "histogram", "Time that the server which answered took from the request's head to the head of its answer.")
 	for _, r := range all {
-		if t := r.tally(firstsOf); t.count > 0 {
+		if t := r.tally(firsts); t.count > 0 {
 			e.histogram(r.labels, t)
 		}
 	}
 	writeCounter(e, all, "weir_request_body_bytes_total", "Bytes of request bodies received from clients.", func(c *cells) uint64 { return c.in })
 	writeCounter(e, all, "weir_response_body_bytes_total", "Bytes of response bodies sent to clients.", func(c *cells) uint64 { return c.out })
-	writeCounter(e, all, "weir_retries_total", "Attempts at a server after the first one of an exchange.", func(c *cells) uint64 { return c.retries })
+	writeCounter(e, all, "weir_retries_total", "Attempts at a server after the first one of an exchange.", (*cells).retries)
 }
 
 // writeOutcomes writes every exchange under its one outcome.
@@ -40,11 +40,11 @@ func (m *Metrics) writeOutcomes(e *exposition, all []*meter) {
 		faults := r.faults() // before the total: so "ok" is never below 0
 		var total uint64
 		for i := range m.slots.labels {
-			total += r.sum(func(c *cells) uint64 { return c.statuses[i] })
+			total += r.sum(func(c *cells) uint64 { return c.status(uint8(i)) })
 		}
 		e.sample(with(r.labels, "outcome", OutcomeOK), float64(total-min(faults, total)))
 		for _, cause := range m.causes {
-			if n := r.sum(func(c *cells) uint64 { return c.causes[cause] }); n > 0 {
+			if n := r.sum(func(c *cells) uint64 { return c.cause(cause) }); n > 0 {
 				e.sample(with(r.labels, "outcome", cause.String()), float64(n))
 			}
 		}

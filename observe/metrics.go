@@ -91,6 +91,11 @@ func (m *Metrics) all() []*meter {
 			out = append(out, r)
 		}
 	}
+	for _, r := range out {
+		if r.labels == "" {
+			r.labels = labels("site", r.key.site, "route", r.key.route, "upstream", r.key.upstream)
+		}
+	}
 	slices.SortFunc(out, func(a, b *meter) int {
 		return cmp.Or(cmp.Compare(a.key.site, b.key.site), cmp.Compare(a.key.route, b.key.route), cmp.Compare(a.key.upstream, b.key.upstream))
 	})

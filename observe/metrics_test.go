@@ -271,6 +271,36 @@ func TestClientsMakeNoSeries(t *testing.T) {
 	}
 }
 
+// TestEveryStatusIsCounted on every core, also those that come late.
+func TestEveryStatusIsCounted(t *testing.T) {
+	m := NewMetrics(8)
+	x := metered(m)
+	for shard := range 8 {
+		x.Conn = &weir.Conn{Shard: shard}
+		for _, status := range []int{200, 999, 304, 404, 206, 200, 404, 206, 999, 200} {
+			x.Response.Status = status
+			m.Observe(x)
+		}
+	}
+	wantSamples(t, expose(t, m, Status{}), map[string]float64{
+		"weir_exchanges_total|shop|/*|shop|200":                    24,
+		"weir_exchanges_total|shop|/*|shop|other":                  16,
+		"weir_exchanges_total|shop|/*|shop|304":                    8,
+		"weir_exchanges_total|shop|/*|shop|404":                    16,
+		"weir_exchanges_total|shop|/*|shop|206":                    16,
+		"weir_exchange_outcomes_total|shop|/*|shop|ok":             80,
+		"weir_exchange_duration_seconds_count|shop|/*|shop":        80,
+		"weir_first_byte_seconds_bucket|shop|/*|shop|0.001":        0,
+		"weir_first_byte_seconds_bucket|shop|/*|shop|0.0025":       80,
+		"weir_first_byte_seconds_sum|shop|/*|shop":                 80 * 0.00125,
+		"weir_exchange_duration_seconds_sum|shop|/*|shop":          80 * 0.0015,
+		"weir_exchange_duration_seconds_bucket|shop|/*|shop|0.001": 0,
+	})
+	if tr := m.Traffic(); tr.Exchanges != 80 || tr.Classes != [6]uint64{16, 0, 40, 8, 16, 0} || tr.Failed != 16 {
+		t.Errorf("traffic is %+v", tr)
+	}
+}
+
 func TestRoutesThatNobodyAsksForCostNothing(t *testing.T) {
 	m := NewMetrics(8)
 	m.Route("shop", "/*", "shop")
