@@ -26,6 +26,7 @@ type builder struct {
 	problems    []Problem
 	expressions expressions
 	patterns    map[string]*Pattern   // by their text
+	names       map[string]*names     // of patterns, by what they are
 	skeletons   map[string]*skeleton  // by the shapes of their patterns
 	tables      map[string]*hostTable // by the sites in them
 	place       int                   // of the site that is looked at
@@ -37,7 +38,7 @@ type builder struct {
 // be changed any more.
 func New(sites []Site, o Options) (*Router, []Problem) {
 	b := &builder{
-		patterns: map[string]*Pattern{}, skeletons: map[string]*skeleton{}, tables: map[string]*hostTable{},
+		patterns: map[string]*Pattern{}, names: map[string]*names{}, skeletons: map[string]*skeleton{}, tables: map[string]*hostTable{},
 	}
 	for i := range sites {
 		b.place = i
@@ -176,7 +177,7 @@ func (b *builder) siteHosts(s *Site) []string {
 // groups makes entries of the site's routes, by the host that they name.
 func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
 	groups := map[string][]entry{}
-	firsts := map[string]int{} // of regular expressions: the place of the first route with it
+	firsts := map[string]int32{} // of regular expressions: the place of the first route with it
 	for i := range s.Routes {
 		spec := &s.Routes[i]
 		e, host, err := b.entry(spec, hosts)
@@ -189,10 +190,10 @@ func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
 		if spec.Partial {
 			continue
 		}
-		e.written = i
+		e.written = int32(i)
 		if e.pattern.re != nil {
 			if _, ok := firsts[e.pattern.shape]; !ok {
-				firsts[e.pattern.shape] = i
+				firsts[e.pattern.shape] = int32(i)
 			}
 			e.group = firsts[e.pattern.shape]
 		}
@@ -212,7 +213,16 @@ func (b *builder) entry(spec *Spec, hosts []string) (entry, string, error) {
 	if err != nil {
 		return entry{}, "", err
 	}
-	return entry{pattern: p, cond: c, target: spec.Target, handler: spec.Target.Handler, spec: spec}, host, nil
+	return entry{pattern: p, names: b.namesOf(p), cond: c, target: spec.Target, handler: spec.Target.Handler, spec: spec}, host, nil
+}
+
+// namesOf returns the names of p's parameters, which patterns with the same names have in common.
+func (b *builder) namesOf(p *Pattern) *names {
+	key := strings.Join(p.names, "\x00")
+	if b.names[key] == nil {
+		b.names[key] = (*names)(&p.names)
+	}
+	return b.names[key]
 }
 
 // pattern is ParsePattern, but parses each text once only.
@@ -294,7 +304,7 @@ func newHostEntry(host string, s *site, trees map[string]*tree) hostEntry {
 		}
 	}
 	if len(h.trees) == 0 {
-		h.trees = []*tree{{paths: paths{skeleton: &skeleton{}}}}
+		h.trees = []*tree{{paths: paths{skeleton: newSkeleton(nil)}}}
 	}
 	h.first = h.trees[0].paths
 	return h

@@ -115,7 +115,7 @@ func hiderAmong(trees []*tree, e *entry) *entry {
 }
 
 func (b *builder) reportAlike(s *site, first, second *entry) {
-	b.report(second.written, Problem{
+	b.report(int(second.written), Problem{
 		Severity: Error, Site: s.Name, Route: second.spec.label(), Pos: second.spec.Pos, Other: first.spec.Pos,
 		Text: fmt.Sprintf("%s matches the same requests as %s%s: give one of them another path or a condition",
 			second.spec.label(), first.spec.label(), at(first.spec.Pos)),
@@ -123,7 +123,7 @@ func (b *builder) reportAlike(s *site, first, second *entry) {
 }
 
 func (b *builder) reportHidden(s *site, e, by *entry) {
-	b.report(e.written, Problem{
+	b.report(int(e.written), Problem{
 		Severity: Warning, Site: s.Name, Route: e.spec.label(), Pos: e.spec.Pos, Other: by.spec.Pos,
 		Text: fmt.Sprintf("%s can never match: %s%s takes every request that it would",
 			e.spec.label(), by.spec.label(), at(by.spec.Pos)),

@@ -85,52 +85,9 @@ func (k *skeleton) candidates(path string) []span {
 		found = append(found, k.regexps[i].span)
 	}
 	most := len(found) + maxCompared
-	trail := k.root.trail(path[1:])
+	trail := k.trail(path[1:])
 	for i := len(trail) - 1; i >= 0 && len(found) < most; i-- {
-		found = trail[i].collect(found, most)
-	}
-	return found
-}
-
-// trail returns n and the nodes below it that path leads to, up to the one in whose text it goes astray.
-func (n *node) trail(path string) []*node {
-	trail := []*node{n}
-	for path != "" {
-		i := strings.IndexByte(n.first, path[0])
-		switch {
-		case i >= 0:
-			n = &n.branches[i]
-			trail = append(trail, n)
-			if !strings.HasPrefix(path, n.text) {
-				return trail
-			}
-			path = path[len(n.text):]
-		case n.named != nil:
-			n = n.named
-			trail = append(trail, n)
-			path = path[segmentEnd(path, 0):]
-		default:
-			return trail
-		}
-	}
-	return trail
-}
-
-// collect appends the places of entries at n and below, until there are so many.
-func (n *node) collect(found []span, most int) []span {
-	for _, at := range []span{n.end, n.rest} {
-		if at.to > 0 && len(found) < most {
-			found = append(found, at)
-		}
-	}
-	for i := 0; i < len(n.branches) && len(found) < most; i++ {
-		found = n.branches[i].collect(found, most)
-	}
-	for i := 0; i < len(n.partials) && len(found) < most; i++ {
-		found = n.partials[i].next.collect(found, most)
-	}
-	if n.named != nil && len(found) < most {
-		found = n.named.collect(found, most)
+		found = k.collect(trail[i], found, most)
 	}
 	return found
 }

@@ -130,7 +130,7 @@ func (s *search) run(h *hostEntry) *entry {
 func (s *search) finish(e *entry) {
 	params := s.x.Params
 	for i := range params {
-		params[i].Name = e.pattern.names[i]
+		params[i].Name = (*e.names)[i]
 	}
 	if path := s.x.Request.Path; len(path) != len(s.path) {
 		e.pattern.restore(params, path, s.path)

@@ -9,9 +9,10 @@ import (
 // A search is one look into trees.
 type search struct {
 	x       *weir.Exchange
-	path    string  // doubled slashes merged
-	entries []entry // of the tree that is looked at
-	near    *entry  // the first route that matches the path but not its conditions
+	path    string    // doubled slashes merged
+	entries []entry   // of the tree that is looked at
+	tree    *skeleton // the tree
+	near    *entry    // the first route that matches the path but not its conditions
 	why     failure
 	dear    *entry // a route whose expression was given up
 }
@@ -39,15 +40,15 @@ func (s *search) pick(at span) *entry {
 
 // find returns the route for the path, with the values of its parameters in x.Params, or nil.
 func (p *paths) find(s *search) *entry {
-	s.entries = p.entries
+	s.entries, s.tree = p.entries, p.skeleton
 	k := p.skeleton
 	if s.path == "*" {
 		return k.findServer(s)
 	}
-	if e := s.literals(&k.root, 1); e != nil {
+	if e := s.literals(0, 1); e != nil {
 		return e
 	}
-	if e := s.partials(&k.root, 1); e != nil {
+	if e := s.partials(0, 1); e != nil {
 		return e
 	}
 	for i := range k.regexps {
@@ -55,7 +56,7 @@ func (p *paths) find(s *search) *entry {
 			return e
 		}
 	}
-	if e := s.named(&k.root, 1); e != nil {
+	if e := s.named(0, 1); e != nil {
 		return e
 	}
 	return k.findAll(s)
@@ -83,7 +84,7 @@ func (k *skeleton) findAll(s *search) *entry {
 }
 
 // at searches below n, which path[:i] leads to.
-func (s *search) at(n *node, i int) *entry {
+func (s *search) at(n spot, i int) *entry {
 	if e := s.literals(n, i); e != nil {
 		return e
 	}
@@ -97,28 +98,33 @@ func (s *search) at(n *node, i int) *entry {
 }
 
 // literals tries the end of the path and the branch that begins with the next byte.
-func (s *search) literals(n *node, i int) *entry {
+func (s *search) literals(n spot, i int) *entry {
+	c := s.tree.code
 	if i == len(s.path) {
-		return s.pick(n.end)
+		return s.pick(c.end(n))
 	}
-	k := strings.IndexByte(n.first, s.path[i])
+	first, at := c.first(n)
+	k := strings.IndexByte(first, s.path[i])
 	if k < 0 {
 		return nil
 	}
-	branch := &n.branches[k]
-	if !strings.HasPrefix(s.path[i:], branch.text) {
+	branch := c.branch(at, len(first), k)
+	text := c.text(branch)
+	if !strings.HasPrefix(s.path[i:], text) {
 		return nil
 	}
-	return s.at(branch, i+len(branch.text))
+	return s.at(branch, i+len(text))
 }
 
-func (s *search) partials(n *node, i int) *entry {
-	if len(n.partials) == 0 {
+func (s *search) partials(n spot, i int) *entry {
+	f := s.tree.code.fork(n)
+	if f < 0 || len(s.tree.forks[f].partials) == 0 {
 		return nil
 	}
 	end, kept := segmentEnd(s.path, i), len(s.x.Params)
-	for k := range n.partials {
-		p, ok := &n.partials[k], false
+	partials := s.tree.forks[f].partials
+	for k := range partials {
+		p, ok := &partials[k], false
 		if s.x.Params, ok = p.segment.match(s.path[i:end], s.x.Params); !ok {
 			continue
 		}
@@ -130,8 +136,9 @@ func (s *search) partials(n *node, i int) *entry {
 	return nil
 }
 
-func (s *search) named(n *node, i int) *entry {
-	if n.named == nil {
+func (s *search) named(n spot, i int) *entry {
+	f := s.tree.code.fork(n)
+	if f < 0 || s.tree.forks[f].named == 0 {
 		return nil
 	}
 	end, kept := segmentEnd(s.path, i), len(s.x.Params)
@@ -139,7 +146,7 @@ func (s *search) named(n *node, i int) *entry {
 		return nil
 	}
 	s.push(s.path[i:end])
-	if e := s.at(n.named, end); e != nil {
+	if e := s.at(s.tree.forks[f].named, end); e != nil {
 		return e
 	}
 	s.x.Params = s.x.Params[:kept]
@@ -147,11 +154,12 @@ func (s *search) named(n *node, i int) *entry {
 }
 
 // rest tries the prefixes that end at n.
-func (s *search) rest(n *node, i int) *entry {
-	if n.rest.to == 0 || i < len(s.path) && s.path[i] != '/' {
+func (s *search) rest(n spot, i int) *entry {
+	at := s.tree.code.rest(n)
+	if at.to == 0 || i < len(s.path) && s.path[i] != '/' {
 		return nil
 	}
-	e := s.pick(n.rest)
+	e := s.pick(at)
 	if e != nil {
 		s.push(s.path[min(i+1, len(s.path)):])
 	}

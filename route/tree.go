@@ -14,11 +14,15 @@ type entry struct {
 	cond    *conditions // nil: none
 	target  *weir.Route
 	handler weir.Handler // the target's
+	names   *names       // the pattern's; those that are alike are one
 	pattern *Pattern
 	spec    *Spec
-	written int // place in the site
-	group   int // of a regular expression: place of the first route with the same one
+	written int32 // place in the site
+	group   int32 // of a regular expression: place of the first route with the same one
 }
+
+// names are the names of a pattern's parameters.
+type names []string
 
 // compare orders the entries of a tree: the one to ask first before the other.
 func (e *entry) compare(f *entry) int {
@@ -93,27 +97,30 @@ type paths struct {
 // order and nothing else of them; sites of the same paths share one, so that ten thousand of them find
 // it in the processor's cache.
 type skeleton struct {
-	root    node // what stands after the first slash
-	regexps []group
+	code    code // the tree of what stands after the first slash
 	all     span // "/*"
+	regexps []group
+	forks   []fork
+	_       [40]byte // two lines of the processor's cache, of which most requests need the first
 }
 
-// A node is a place in a path, reached by the text of its branch. Its lists are in order of precedence.
+// A node is a place in a path, reached by the text of its branch, while the tree is made. Its lists are in order of
+// precedence.
 type node struct {
 	text     string // the bytes that lead here from the node before
 	first    string // the first byte of the text of each branch
 	branches []node
-	partials []partial // at the beginning of a segment only
-	named    *node     // at the beginning of a segment only; nil: none
-	end      span      // the path ends here
-	rest     span      // the path ends here, or goes on with a slash
+	partials []bough // at the beginning of a segment only
+	named    *node   // at the beginning of a segment only; nil: none
+	end      span    // the path ends here
+	rest     span    // the path ends here, or goes on with a slash
 }
 
 // A span is the places of the entries of one shape.
 type span struct{ from, to int32 }
 
-// A partial leads over one segment.
-type partial struct {
+// A bough leads over one segment.
+type bough struct {
 	segment segment
 	next    *node
 }
@@ -140,29 +147,35 @@ func newTree(host string, entries []entry, shared map[string]*skeleton) *tree {
 }
 
 func newSkeleton(entries []entry) *skeleton {
-	k := &skeleton{}
+	k, root := &skeleton{}, &node{}
 	for i := 0; i < len(entries); {
 		p, from := entries[i].pattern, i
 		for i < len(entries) && entries[i].pattern.shape == p.shape {
 			i++
 		}
-		k.insert(p, span{int32(from), int32(i)})
+		k.insert(root, p, span{int32(from), int32(i)})
 	}
-	k.root.settle(newGround(&k.root))
+	k.write(root)
 	return k
 }
 
-func (k *skeleton) insert(p *Pattern, at span) {
+func (k *skeleton) insert(root *node, p *Pattern, at span) {
 	switch {
 	case p.re != nil:
 		k.regexps = append(k.regexps, group{p, at})
-		return
 	case p.rest && len(p.segments) == 0:
 		k.all = at
-		return
+	case p.rest:
+		root.behind(p.segments).rest = at
+	default:
+		root.behind(p.segments).end = at
 	}
-	n, literal := &k.root, ""
-	for i, s := range p.segments {
+}
+
+// behind returns the node that the segments lead to from n.
+func (n *node) behind(segments []segment) *node {
+	literal := ""
+	for i, s := range segments {
 		if i > 0 {
 			literal += "/"
 		}
@@ -173,12 +186,7 @@ func (k *skeleton) insert(p *Pattern, at span) {
 		n = n.literal(literal).variable(s)
 		literal = ""
 	}
-	n = n.literal(literal)
-	if p.rest {
-		n.rest = at
-	} else {
-		n.end = at
-	}
+	return n.literal(literal)
 }
 
 // literal returns the node that text leads to from n, and makes it where there is none.
@@ -216,7 +224,7 @@ func (n *node) variable(s segment) *node {
 		}
 	}
 	next := &node{}
-	n.partials = append(n.partials, partial{s, next})
+	n.partials = append(n.partials, bough{s, next})
 	return next
 }
 
