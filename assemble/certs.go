@@ -55,8 +55,9 @@ func (c *certs) internal() (*cert.Authority, error) {
 // A sealing is where the certificates of one site come from.
 type sealing struct {
 	parts  []part
-	port   func() int // of the listener that the site is encrypted on
-	public bool       // clients need not be told to trust its certificate
+	port   func() int             // of the listener that the site is encrypted on
+	knows  func(host string) bool // nil: there are certificates for all hosts of the site
+	public bool                   // clients need not be told to trust its certificate
 }
 
 // A part is some names of a site and where their certificates come from. Without names it is for clients that ask for

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir"
 	"weir/cert"
 	"weir/config"
 )
@@ -20,7 +21,11 @@ type demand struct {
 // demanded settles where the certificates of a site come from that clients may bring names to: those of whole names as
 // always, those of wildcards, and of any name, on demand.
 func (b *builder) demanded(names []string, t *config.SiteTLS, s *sealing, any bool) ([]string, error) {
-	source, err := b.demand(t.OnDemand)
+	rule, err := cert.NewRule(t.OnDemand.Allow, t.OnDemand.Ask)
+	if err != nil {
+		return nil, fmt.Errorf("on_demand: %w", err)
+	}
+	source, err := b.demand(rule, t.OnDemand)
 	if err != nil {
 		return nil, fmt.Errorf("on_demand: %w", err)
 	}
@@ -34,15 +39,28 @@ func (b *builder) demanded(names []string, t *config.SiteTLS, s *sealing, any bo
 	}
 	if len(wild) > 0 || any {
 		s.parts = append(s.parts, part{names: wild, source: source, any: any})
+		s.knows = known(whole, rule, b.anything())
 	}
 	return whole, nil
 }
 
+// known tells hosts for which there may be a certificate from those that are refused without anybody being asked. Who is
+// asked is asked in handshakes alone: what comes unencrypted costs its sender too little for that.
+func known(whole []string, rule *cert.Rule, anything bool) func(host string) bool {
+	return func(host string) bool {
+		for _, w := range whole {
+			if weir.EqualFold(w, strings.TrimSuffix(host, ".")) {
+				return true
+			}
+		}
+		return (anything || isPublic(host)) && !rule.Excludes(host)
+	}
+}
+
 // demand returns the source for a rule, the one that there is where the rule is the same.
-func (b *builder) demand(o *config.OnDemand) (cert.Source, error) {
-	rule, err := cert.NewRule(o.Allow, o.Ask)
-	if err != nil || b.engine.dry {
-		return unasked{}, err
+func (b *builder) demand(rule *cert.Rule, o *config.OnDemand) (cert.Source, error) {
+	if b.engine.dry {
+		return unasked{}, nil
 	}
 	m, err := b.engine.certs.acme(b)
 	if err != nil {

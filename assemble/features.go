@@ -45,7 +45,7 @@ func (b *builder) https(v *siteVersion) weir.Middleware {
 	}
 	t := tlsOf(v.Site)
 	if !t.NoRedirect {
-		cfg.Port = v.sealing.port
+		cfg.Port, cfg.Knows = v.sealing.port, v.sealing.knows
 	}
 	switch {
 	case t.HSTS != nil:

@@ -69,6 +69,12 @@ func (r *Rule) Allow(ctx context.Context, name string) error {
 	return r.question(ctx, name)
 }
 
+// Excludes reports whether the list alone, without anybody being asked, has no room for a host.
+func (r *Rule) Excludes(host string) bool {
+	name, err := normalName(host)
+	return err != nil || len(r.allow) > 0 && !r.listed(name)
+}
+
 func (r *Rule) listed(name string) bool {
 	for _, a := range r.allow {
 		if a == name || strings.HasPrefix(a, "*.") && strings.HasSuffix(name, a[1:]) && len(name) > len(a)-1 {

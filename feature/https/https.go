@@ -14,6 +14,9 @@ import (
 type Config struct {
 	// Port returns the port that answers https; nil: requests that come unencrypted are not sent anywhere.
 	Port func() int
+	// Knows, if not nil, tells whether there may be a certificate for a host: requests for others are not sent to https, and
+	// learn no more than those for a host of no site.
+	Knows func(host string) bool
 	// HSTS is how long browsers shall come by https alone; 0: nothing is said of it.
 	HSTS time.Duration
 	// Covers, if not nil, tells whether a connection, which may be unencrypted, was agreed on as this site wants it.
@@ -30,12 +33,13 @@ func New(cfg Config) weir.Middleware {
 	if cfg.HSTS > 0 {
 		age = "max-age=" + strconv.FormatInt(int64(cfg.HSTS/time.Second), 10)
 	}
-	return func(next weir.Handler) weir.Handler { return &https{next, cfg.Port, age, cfg.Covers} }
+	return func(next weir.Handler) weir.Handler { return &https{next, cfg.Port, cfg.Knows, age, cfg.Covers} }
 }
 
 type https struct {
 	next   weir.Handler
 	port   func() int
+	knows  func(string) bool
 	age    string // the field's value; "": it is not sent
 	covers func(*weir.Conn) bool
 }
@@ -67,6 +71,9 @@ func (h *https) redirect(x *weir.Exchange) error {
 	r := &x.Request
 	if r.Authority == "" || !strings.HasPrefix(r.RawPath, "/") {
 		return weir.Refuse(weir.CauseRequestHost, "redirect to https")
+	}
+	if h.knows != nil && !h.knows(r.Host()) {
+		return weir.Refuse(weir.CauseNoSite, "redirect to https")
 	}
 	status := 308
 	if r.Method == "GET" || r.Method == "HEAD" {

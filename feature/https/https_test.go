@@ -58,6 +58,15 @@ func TestHTTPS(t *testing.T) {
 	if err := only.ServeExchange(&plain); weir.AsFault(err).Cause != weir.CauseMisdirected {
 		t.Errorf("unencrypted: %v", err)
 	}
+	known := New(Config{Port: port(443), Knows: func(host string) bool { return host == "a.example" }})(ok)
+	plain.Request.Authority = "a.example:80"
+	if err := known.ServeExchange(&plain); err != nil || plain.Response.Status != 301 {
+		t.Errorf("a host with a certificate: %d, %v", plain.Response.Status, err)
+	}
+	plain.Request.Authority = "b.example"
+	if err := known.ServeExchange(&plain); weir.AsFault(err).Cause != weir.CauseNoSite {
+		t.Errorf("a host that gets no certificate: %v", err)
+	}
 	if New(Config{}) != nil {
 		t.Error("a middleware that does nothing")
 	}
