@@ -23,7 +23,7 @@ func (l *listener) announced(c poll.Conn, set *settings) {
 	switch trusted := l.trusts(c, set); {
 	case trusted:
 	case set.spec.Proxied == ProxiedMaybe:
-		l.welcome(c, c.RemoteAddr(), c.LocalAddr())
+		l.welcome(c, c.RemoteAddr(), c.LocalAddr(), false)
 		return
 	default:
 		l.unannounced(c, notTrusted)
@@ -41,26 +41,15 @@ func (l *listener) announced(c poll.Conn, set *settings) {
 			l.unannounced(c, err.Error())
 			return
 		}
-		if why := l.refutes(c, served == c); why != "" {
+		told := served == c
+		if told && !l.trusts(c, l.settings.Load()) { // any more
 			served.Close()
-			l.unannounced(c, why)
+			l.unannounced(c, notTrusted)
 			return
 		}
 		local, remote := h.Addresses(c.LocalAddr(), c.RemoteAddr())
-		l.welcome(served, remote, local)
+		l.welcome(served, remote, local, told)
 	})
-}
-
-// refutes says why a connection is not to be served by now: the settings may have changed while its header was awaited.
-// told: there was one.
-func (l *listener) refutes(c poll.Conn, told bool) string {
-	switch set := l.settings.Load(); {
-	case told && !l.trusts(c, set):
-		return notTrusted
-	case !told && set.spec.Proxied == ProxiedAlways:
-		return proxyproto.ErrNone.Error()
-	}
-	return ""
 }
 
 const notTrusted = "not one of trusted_proxies"

@@ -17,6 +17,7 @@ type handshake struct {
 	l     *listener
 	set   *settings // that it was received with
 	facts weir.Conn
+	told  bool // whose it is, by a PROXY header
 }
 
 // arrivals are the connections of a listener that are not served yet: their clients have not said who they are (PROXY
@@ -59,8 +60,8 @@ func (a *arrivals) cancel() {
 }
 
 // seal begins TLS on a connection that has just been accepted.
-func (l *listener) seal(c poll.Conn, set *settings, facts weir.Conn) {
-	h := &handshake{conn: c, l: l, set: set, facts: facts}
+func (l *listener) seal(c poll.Conn, set *settings, facts weir.Conn, told bool) {
+	h := &handshake{conn: c, l: l, set: set, facts: facts, told: told}
 	l.arrivals.add(c)
 	end := facts.Opened + int64(handshakeTime(set.spec))
 	c.SetReadDeadline(end)
@@ -114,7 +115,7 @@ func (h *handshake) again(set *settings) {
 		h.l.receive(h.conn, set)
 		return
 	}
-	h.l.welcome(h.conn, h.facts.Remote, h.facts.Local)
+	h.l.welcome(h.conn, h.facts.Remote, h.facts.Local, h.told)
 }
 
 const acmeProtocol = "acme-tls/1"

@@ -14,6 +14,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/proxyproto"
 )
 
 // A listener is one listening socket, what is done with its connections, and their count.
@@ -140,17 +141,22 @@ func (l *listener) receive(c poll.Conn, set *settings) {
 		l.announced(c, set)
 		return
 	}
-	l.welcome(c, c.RemoteAddr(), c.LocalAddr())
+	l.welcome(c, c.RemoteAddr(), c.LocalAddr(), false)
 }
 
-// welcome begins to serve a connection whose ends are known.
-func (l *listener) welcome(c poll.Conn, remote, local netip.AddrPort) {
+// welcome begins to serve a connection whose ends are known. told: by a PROXY header, which may be required by now.
+func (l *listener) welcome(c poll.Conn, remote, local netip.AddrPort, told bool) {
 	set := l.enter()
 	defer set.codecs.leave()
+	if !told && set.spec.Proxied == ProxiedAlways {
+		c.Close()
+		l.unannounced(c, proxyproto.ErrNone.Error())
+		return
+	}
 	facts := l.facts(set, remote, local)
 	facts.Shard, facts.Opened = c.Shard(), clock.Now()
 	if set.spec.TLS != nil {
-		l.seal(c, set, facts)
+		l.seal(c, set, facts, told)
 		return
 	}
 	set.codecs.serve(c, set.spec.Versions, "", &facts, l.done)

@@ -228,6 +228,36 @@ func TestAnnouncedByPresentSettings(t *testing.T) {
 	}
 }
 
+// Where a PROXY header has become required, who waits without one is not served any more, and who has sent one is.
+func TestHeaderRequiredByNow(t *testing.T) {
+	s := newServer(t, Config{})
+	of := func(p Proxied, trusted bool) *Snapshot {
+		next := snapshot(says("x"), ListenerSpec{
+			Name: "a", Address: "127.0.0.1:0", Proxied: p, Versions: Versions{H1: true},
+			TLS: secured(t, cert.Policy{Protocols: []string{"http/1.1"}}),
+		})
+		next.Trusted = func(netip.Addr) bool { return trusted }
+		return next
+	}
+	swap(t, s, of(ProxiedMaybe, false))
+	stranger := connect(t, s.Addr("a"))
+	within(t, "it is accepted", func() bool { return s.Listeners()[0].Open == 1 })
+	swap(t, s, of(ProxiedMaybe, true))
+	told := connect(t, s.Addr("a"))
+	io.WriteString(told, "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+	within(t, "it is accepted", func() bool { return s.Listeners()[0].Open == 2 })
+	swap(t, s, of(ProxiedAlways, true))
+	if err := tls.Client(stranger.Conn, anybody()).Handshake(); err == nil {
+		t.Error("a client without a header is let in")
+	}
+	if err := tls.Client(told.Conn, anybody()).Handshake(); err != nil {
+		t.Errorf("a client with a header is not: %v", err)
+	}
+	if n := s.Listeners()[0].Strangers; n != 1 {
+		t.Errorf("%d strangers", n)
+	}
+}
+
 // Trust that is taken away is not kept by those who have a connection.
 func TestTrustIsPresent(t *testing.T) {
 	s := newServer(t, Config{})
