@@ -403,17 +403,20 @@ func (r *running) answers(t *testing.T, url string) {
 	}
 }
 
-// From the start of the process to the first answer, when the machine is not too busy with something else.
+// From the start of the process to the first answer, when the machine is not too busy with something else, which is
+// waited for a while.
 func TestStartsQuickly(t *testing.T) {
-	const limit = 100 * time.Millisecond
-	address := freeAddress(t)
+	limit := 100 * time.Millisecond
+	if raceEnabled {
+		limit *= 10
+	}
 	file := filepath.Join(t.TempDir(), "weir.hcl")
-	write(t, file, strings.Replace(says("up"), "127.0.0.1:0", address, 1))
+	write(t, file, says("up"))
 	best := time.Hour
-	for try := 0; try < 10 && best > limit; try++ {
+	for first := time.Now(); best > limit && time.Since(first) < patience; {
 		begin := time.Now()
 		r := launch(t, nil, "run", "-c", file)
-		r.answers(t, "http://"+address+"/")
+		get(t, r.url(t))
 		best = min(best, time.Since(begin))
 		http.DefaultClient.CloseIdleConnections()
 		r.signal(t, syscall.SIGTERM)
