@@ -23,7 +23,7 @@ upstream "app" {
   health {
     path     = "/health"
     interval = "100ms"
-    timeout  = "50ms"
+    timeout  = "10s"
   }
   outlier {}
   queue {
