@@ -161,11 +161,17 @@ func TestServerTimeouts(t *testing.T) {
 		<-stop
 	})
 	defer close(stop)
-	tr := upstream(t, addr, TransportConfig{FirstByte: 50 * time.Millisecond, Stall: 60 * time.Millisecond})
-	for path, cause := range map[string]weir.Cause{"/": weir.CauseUpstreamHeaderTimeout, "/body": weir.CauseUpstreamBodyTimeout} {
-		x, _, _ := askFor(t, tr, "GET", path, nil)
-		if x.Fault == nil || x.Fault.Cause != cause || x.Fault.Retry != weir.RetryNever {
-			t.Errorf("%v", x.Fault)
+	for _, c := range []struct {
+		path  string
+		limit TransportConfig
+		cause weir.Cause
+	}{
+		{"/", TransportConfig{FirstByte: 50 * time.Millisecond, Stall: patience}, weir.CauseUpstreamHeaderTimeout},
+		{"/body", TransportConfig{FirstByte: patience, Stall: 60 * time.Millisecond}, weir.CauseUpstreamBodyTimeout},
+	} {
+		x, _, _ := askFor(t, upstream(t, addr, c.limit), "GET", c.path, nil)
+		if x.Fault == nil || x.Fault.Cause != c.cause || x.Fault.Retry != weir.RetryNever {
+			t.Errorf("%s: %v", c.path, x.Fault)
 		}
 	}
 }

@@ -521,18 +521,21 @@ func TestFloor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a whole window")
 	}
+	large := content(20 << 20) // takes a while to make
 	w := serve(t, ServerConfig{Timeouts: Timeouts{BodyFloor: 1 << 20}, Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
 		if x.Request.Method == "POST" {
 			return echo(x)
 		}
 		x.Response.Status = 200
-		x.Response.Body = weir.NewBody(content(20 << 20))
+		x.Response.Body = weir.NewBody(large)
 		return nil
 	})})
 	up, down := w.greeted(), w.greeted()
 	slow := up.open(request("POST"))
 	stop := make(chan struct{})
 	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(stop)
 	all.Go(func() {
 		for {
 			select {
@@ -549,12 +552,10 @@ func TestFloor(t *testing.T) {
 		select {
 		case o := <-w.seen:
 			causes[o.cause] = true
-		case <-time.After(2 * floorWindow):
+		case <-time.After(floorWindow + patience):
 			t.Fatal("no exchange ended")
 		}
 	}
-	close(stop)
-	all.Wait()
 	if !causes[weir.CauseClientBodyTimeout] || !causes[weir.CauseClientWriteTimeout] {
 		t.Errorf("%v", causes)
 	}
