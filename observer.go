@@ -18,13 +18,10 @@ func (os Observers) Observe(x *Exchange) {
 
 // A Route is what the configuration says of the requests that match it. It is immutable.
 type Route struct {
-	Site     string   // name of the site
-	Name     string   // the path pattern as written (with its conditions where there are several), for logs and metrics
-	Upstream string   // name of the upstream, "" where there is none
-	Handler  Handler  // the chain
-	Steps    []string // names of the chain's features in order, for `weir explain`
-	Meter    Observer // counts this route's exchanges; resolved when the route is made; nil: not counted
-	Log      Observer // logs this route's exchanges; nil only where nothing is logged at all
+	// What every exchange needs stands in the first cache line: of one in many routes, none is in a cache.
+
+	Meter Observer // counts this route's exchanges; resolved when the route is made; nil: not counted
+	Log   Observer // logs this route's exchanges; nil only where nothing is logged at all
 
 	Host HostRule // what servers get as Host
 
@@ -32,6 +29,11 @@ type Route struct {
 	Connect   time.Duration // to accept a connection
 	FirstByte time.Duration // from the end of the request to the end of the answer's head
 	Stall     time.Duration // silence in the middle of an answer, or of a server that takes no more
+
+	Site     string  // name of the site
+	Name     string  // the path pattern as written (with its conditions where there are several), for logs and metrics
+	Upstream string  // name of the upstream, "" where there is none
+	Handler  Handler // the chain
 }
 
 // A HostRule says what servers get as Host: whose word counts.

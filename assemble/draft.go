@@ -48,18 +48,18 @@ func (v *siteVersion) leaveOut(r *config.Route) {
 }
 
 // draftRoute is b.route for a draft: a route that can't be made is left out, and the error told.
-func (b *builder) draftRoute(v *siteVersion, r *config.Route, name string) *weir.Route {
+func (b *builder) draftRoute(v *siteVersion, r *config.Route, name string) (*weir.Route, []string) {
 	nothing := &weir.Route{Site: v.Name, Name: name}
 	if r.Doubt != config.NoDoubt || v.out[r] {
-		return nothing
+		return nothing, nil
 	}
-	target, err := b.route(v, r, name)
+	target, steps, err := b.route(v, r, name)
 	if err != nil {
 		v.leaveOut(r)
 		b.complain(placeOf(err, r.Pos), wrongRoute(v, r, err).Error())
-		return nothing
+		return nothing, nil
 	}
-	return target
+	return target, steps
 }
 
 // draftSpec is spec for a draft: of what a route is for, it says what is known.

@@ -154,7 +154,7 @@ func splitURL(text string) (scheme, authority, target string, err error) {
 // try runs x through the chain of its route, up to where a server would be asked.
 func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, error) {
 	run := dryRun{x: x}
-	b := &builder{engine: e, config: g.config, g: g}
+	b := &builder{engine: e, config: g.config, g: g, shared: newShared()}
 	end := g.server(r, &run)
 	if r.Respond != nil || r.Redirect != nil {
 		var err error

@@ -83,7 +83,7 @@ func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
 		out.Answer = answer(x)
 		return out, nil
 	}
-	out.Route, out.Steps = found.Route.Name, found.Route.Steps
+	out.Route, out.Steps = found.Route.Name, g.stepsOf(found.Route)
 	for _, p := range found.Params {
 		out.Params = append(out.Params, p.Name+"="+p.Value)
 	}

@@ -16,32 +16,44 @@ import (
 	"weir/route"
 )
 
-// A feature is one row of the table: a middleware that a route may have. Its make returns nil where the
-// route does not ask for it; then it is not in the chain and costs nothing.
+// A feature is one row of the table: a middleware that a route may have. Where the route does not ask for it, it is
+// not in the chain and costs nothing.
 type feature struct {
 	name  string
 	phase weir.Phase
-	make  func(b *builder, r *config.Route) (weir.Middleware, error)
+	// key returns what make goes by, as something comparable: routes with equal keys may share a middleware and its
+	// handlers. nil: the route does not ask for it.
+	key func(r *config.Route) any
+	// make may return nil, too, where there is nothing to do.
+	make func(b *builder, r *config.Route) (weir.Middleware, error)
 }
 
 // features is the table of all middlewares. The order within a phase is the order here.
 func features() []feature {
 	return []feature{
-		{"request id", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeRequestID(&r.Settings) }},
-		{"errors", weir.PhaseObserve, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
-		{"access", weir.PhaseAdmit, makeAccess},
-		{"body limit", weir.PhaseAdmit, makeMaxBody},
-		{"rewrite", weir.PhaseRewrite, makeRewrite},
-		{"headers", weir.PhaseRewrite, makeHeader},
-		{"forward", weir.PhaseForward, makeForward},
+		{"request id", weir.PhaseObserve, keyOfRequestID, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeRequestID(&r.Settings) }},
+		{"errors", weir.PhaseObserve, keyOfErrors, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
+		{"access", weir.PhaseAdmit, keyOfAccess, makeAccess},
+		{"body limit", weir.PhaseAdmit, keyOfMaxBody, makeMaxBody},
+		{"rewrite", weir.PhaseRewrite, keyOfRewrite, makeRewrite},
+		{"headers", weir.PhaseRewrite, keyOfHeader, makeHeader},
+		{"forward", weir.PhaseForward, keyOfForward, makeForward},
 	}
 }
 
 // https is for sites on encrypted listeners. It stands before all others.
-func (b *builder) https(v *siteVersion) weir.Middleware {
+func (b *builder) https(v *siteVersion) *link {
+	wrap := https.New(b.httpsConfig(v))
+	if wrap == nil {
+		return nil
+	}
+	return newLink("https", weir.PhaseObserve, wrap)
+}
+
+func (b *builder) httpsConfig(v *siteVersion) https.Config {
 	cfg := https.Config{Covers: b.g.covers(v)}
 	if v.sealing == nil {
-		return https.New(cfg)
+		return cfg
 	}
 	t := tlsOf(v.Site)
 	if !t.NoRedirect {
@@ -53,7 +65,7 @@ func (b *builder) https(v *siteVersion) weir.Middleware {
 	case t.From != config.FromInternal && v.sealing.public:
 		cfg.HSTS = 365 * 24 * time.Hour
 	}
-	return https.New(cfg)
+	return cfg
 }
 
 func makeRequestID(s *config.Settings) (weir.Middleware, error) {
@@ -70,11 +82,15 @@ func makeErrors(s *config.Settings) (weir.Middleware, error) {
 	if len(s.Errors) == 0 {
 		return nil, nil
 	}
+	return errors.New(errorsConfig(s))
+}
+
+func errorsConfig(s *config.Settings) errors.Config {
 	cfg := errors.Config{Upstream: s.ErrorsUpstream}
 	for _, p := range s.Errors {
 		cfg.Pages = append(cfg.Pages, errors.Page{Status: p.Status, File: p.File, Body: p.Body, Type: p.Type})
 	}
-	return errors.New(cfg)
+	return cfg
 }
 
 func makeAccess(_ *builder, r *config.Route) (weir.Middleware, error) {
@@ -91,9 +107,20 @@ func makeMaxBody(_ *builder, r *config.Route) (weir.Middleware, error) {
 	return maxbody.New(maxbody.Config{Limit: r.MaxBody})
 }
 
-// makeHeader makes one middleware for each pair of transforms, as the later ones see what the earlier did.
 func makeHeader(_ *builder, r *config.Route) (weir.Middleware, error) {
 	var all []weir.Middleware
+	for _, cfg := range headerConfigs(r) {
+		m, err := header.New(cfg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return join(all), nil
+}
+
+// headerConfigs returns one for each pair of transforms, as the later ones see what the earlier did.
+func headerConfigs(r *config.Route) (all []header.Config) {
 	for i := range max(len(r.Request), len(r.Response)) {
 		cfg := header.Config{Params: params(r)}
 		if i < len(r.Request) {
@@ -104,13 +131,9 @@ func makeHeader(_ *builder, r *config.Route) (weir.Middleware, error) {
 		if k := len(r.Response) - 1 - i; k >= 0 {
 			cfg.Response = fields(&r.Response[k]) // the innermost acts first on the way back
 		}
-		m, err := header.New(cfg)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m)
+		all = append(all, cfg)
 	}
-	return join(all), nil
+	return all
 }
 
 // join makes one middleware of several, the first outermost; nil where there are none.
@@ -151,14 +174,18 @@ func params(r *config.Route) []string {
 }
 
 func makeRewrite(_ *builder, r *config.Route) (weir.Middleware, error) {
-	w := r.Rewrite
-	if w == nil {
+	if r.Rewrite == nil {
 		return nil, nil
 	}
-	return rewrite.New(rewrite.Config{
+	return rewrite.New(rewriteConfig(r))
+}
+
+func rewriteConfig(r *config.Route) rewrite.Config {
+	w := r.Rewrite
+	return rewrite.Config{
 		StripPrefix: w.StripPrefix, Regex: w.Regex, Replace: w.Replace, To: w.To, AddPrefix: w.AddPrefix,
 		Params: params(r), Prefix: w.Prefix, Location: w.Location,
-	})
+	}
 }
 
 // makeForward stands before upstreams alone.

@@ -51,9 +51,26 @@ type siteVersion struct {
 	state        observe.SiteState
 	why          config.Diagnostics // it is not SiteOK
 	routes       []*weir.Route
-	sealing      *sealing // nil: it is not served encrypted
+	steps        [][]string // of their chains, names in order
+	sealing      *sealing   // nil: it is not served encrypted
+	https        *link      // before all of its routes; nil: nothing is
 	asks         asks
 	out          map[*config.Route]bool // of a draft: routes with errors that were found after it was read
+}
+
+// add takes a route up, and the names of its chain's features.
+func (v *siteVersion) add(r *weir.Route, steps []string) {
+	v.routes, v.steps = append(v.routes, r), append(v.steps, steps)
+}
+
+// stepsOf names the features of a route's chain.
+func (g *generation) stepsOf(r *weir.Route) []string {
+	for _, v := range g.sites {
+		if i := slices.Index(v.routes, r); i >= 0 {
+			return v.steps[i]
+		}
+	}
+	return nil
 }
 
 // start has the pools begin with what they do by themselves.
@@ -88,6 +105,7 @@ type builder struct {
 	said   map[string]bool               // diagnostics by place and text
 	free   map[string]bool               // broken sites whose hosts are not kept for them
 	roots  map[string]*cert.Authorities  // by the files that they were read from
+	shared
 }
 
 // build makes a generation of c, adopting what it can of prev. What is broken is left out or kept as it is
@@ -97,7 +115,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	b := &builder{
 		engine: e, config: c, prev: prev, g: newGeneration(c),
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
-		said: map[string]bool{}, free: map[string]bool{}, roots: map[string]*cert.Authorities{},
+		said: map[string]bool{}, free: map[string]bool{}, roots: map[string]*cert.Authorities{}, shared: newShared(),
 	}
 	b.openLogs()
 	b.chooseSites()
@@ -223,7 +241,7 @@ func (b *builder) keepHosts(v *siteVersion) route.Site {
 		Meter:   b.engine.metrics.Route(v.Name, "/*", ""),
 		Log:     b.logs(nil),
 	}
-	v.routes = []*weir.Route{target}
+	v.routes, v.steps = []*weir.Route{target}, [][]string{nil}
 	return route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos, Routes: []route.Spec{
 		{Pattern: "/*", Target: target, Label: "none: the site is broken", Pos: v.Pos},
 	}}

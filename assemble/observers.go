@@ -1,6 +1,8 @@
 package assemble
 
 import (
+	"strings"
+
 	"weir"
 	"weir/config"
 	"weir/observe"
@@ -52,12 +54,23 @@ func (l *accessLogs) Observe(x *weir.Exchange) {
 	l.rest.Observe(x)
 }
 
-// routeLog returns the logs of a route.
+// routeLog returns the logs of a route: the same for all routes that have the same.
 func (b *builder) routeLog(s *config.Settings) weir.Observer {
-	if s.NoLog {
-		return weir.Observers{}
+	key := logsKey{s.NoLog, s.Logs == nil, strings.Join(s.Logs, "\n")}
+	if o, known := b.logged[key]; known {
+		return o
 	}
-	return b.logs(s.Logs)
+	var o weir.Observer = weir.Observers{}
+	if !s.NoLog {
+		o = b.logs(s.Logs)
+	}
+	b.logged[key] = o
+	return o
+}
+
+type logsKey struct {
+	none, all bool
+	names     string
 }
 
 // logs returns the named logs, or all of them.

@@ -16,7 +16,8 @@ import (
 // site makes all routes of a site, and says all that is wrong with them.
 func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs []error) {
 	s = route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos}
-	v.routes = nil
+	v.routes, v.steps = make([]*weir.Route, 0, len(v.Routes)), make([][]string, 0, len(v.Routes))
+	s.Routes = make([]route.Spec, 0, len(v.Routes))
 	for _, name := range v.On {
 		if slices.Contains(listeners, name) {
 			s.Listeners = append(s.Listeners, name)
@@ -28,22 +29,23 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 	if err := b.seal(v); err != nil {
 		errs = append(errs, err)
 	}
+	v.https = b.https(v)
 	names := routeNames(v.Routes)
 	for i, r := range v.Routes {
 		if b.engine.draft {
-			target := b.draftRoute(v, r, names[i])
-			v.routes = append(v.routes, target)
+			target, steps := b.draftRoute(v, r, names[i])
+			v.add(target, steps)
 			if !v.out[r] {
 				s.Routes = append(s.Routes, draftSpec(r, target))
 			}
 			continue
 		}
-		target, err := b.route(v, r, names[i])
+		target, steps, err := b.route(v, r, names[i])
 		if err != nil {
 			errs = append(errs, &placedError{placeOf(err, r.Pos), wrongRoute(v, r, err)})
 			continue
 		}
-		v.routes = append(v.routes, target)
+		v.add(target, steps)
 		s.Routes = append(s.Routes, spec(r, target))
 	}
 	var err error
@@ -64,8 +66,8 @@ func (b *builder) missing(v *siteVersion) (weir.Handler, error) {
 		return nil, err
 	}
 	var all []weir.Middleware
-	if encrypt := b.https(v); encrypt != nil {
-		all = append(all, encrypt)
+	if v.https != nil {
+		all = append(all, v.https.wrap)
 	}
 	if pages == nil && all == nil {
 		return nil, nil
@@ -141,11 +143,11 @@ func conditions(r *config.Route) string {
 	return b.String()
 }
 
-// route makes the chain of one route.
-func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Route, error) {
+// route makes one route, and names the features of its chain.
+func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Route, []string, error) {
 	end, leads, err := b.origin(r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	target := &weir.Route{
 		Site: v.Name, Name: name, Upstream: leads,
@@ -154,29 +156,9 @@ func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Rou
 		Log:   b.routeLog(&r.Settings),
 	}
 	target.Host, _ = hostOf(r)
-	target.Handler, target.Steps, err = b.chain(v, r, end)
-	return target, err
-}
-
-// chain puts the features that the route asks for before end.
-func (b *builder) chain(v *siteVersion, r *config.Route, end weir.Handler) (weir.Handler, []string, error) {
-	var steps []weir.Step
-	var names []string
-	if wrap := b.https(v); wrap != nil {
-		steps = append(steps, weir.Step{Phase: weir.PhaseObserve, Name: "https", Wrap: wrap})
-		names = append(names, "https")
-	}
-	for _, f := range features() {
-		wrap, err := f.make(b, r)
-		if err != nil {
-			return nil, nil, err
-		}
-		if wrap != nil {
-			steps = append(steps, weir.Step{Phase: f.phase, Name: f.name, Wrap: wrap})
-			names = append(names, f.name)
-		}
-	}
-	return weir.Chain(steps, end), names, nil
+	handler, steps, err := b.chain(v, r, end)
+	target.Handler = handler
+	return target, steps, err
 }
 
 // origin makes what answers at the end of the chain, and says where it leads.

@@ -89,8 +89,8 @@ func handshakeCount(h server.HandshakeCount) observe.HandshakeCount {
 
 func (v *siteVersion) status() observe.SiteStatus {
 	s := observe.SiteStatus{Name: v.Name, Hosts: v.Hosts, State: v.state, Reason: text(v.why), Routes: []observe.RouteStatus{}}
-	for _, r := range v.routes {
-		s.Routes = append(s.Routes, observe.RouteStatus{Name: r.Name, Upstream: r.Upstream, Steps: r.Steps})
+	for i, r := range v.routes {
+		s.Routes = append(s.Routes, observe.RouteStatus{Name: r.Name, Upstream: r.Upstream, Steps: v.steps[i]})
 	}
 	return s
 }
