@@ -92,11 +92,10 @@ func tlsOf(s *config.Site) config.SiteTLS {
 // seal settles how the site is encrypted, if it is.
 func (b *builder) seal(v *siteVersion) error {
 	v.sealing, v.asks = nil, asks{}
-	listeners := b.encryptedOn(v)
+	listeners, t := b.encryptedOn(v), tlsOf(v.Site)
 	if len(listeners) == 0 {
-		return nil
+		return b.unsealed(v, &t)
 	}
-	t := tlsOf(v.Site)
 	s := &sealing{port: b.portOf(listeners)}
 	var err error
 	if v.asks, err = b.asksOf(&t, listeners); err == nil && t.From != config.FromNowhere {

@@ -21,7 +21,7 @@ type demand struct {
 // demanded settles where the certificates of a site come from that clients may bring names to: those of whole names as
 // always, those of wildcards, and of any name, on demand.
 func (b *builder) demanded(names []string, t *config.SiteTLS, s *sealing, any bool) ([]string, error) {
-	rule, err := cert.NewRule(t.OnDemand.Allow, t.OnDemand.Ask)
+	rule, err := b.rule(t.OnDemand)
 	if err != nil {
 		return nil, fmt.Errorf("on_demand: %w", err)
 	}
@@ -42,6 +42,13 @@ func (b *builder) demanded(names []string, t *config.SiteTLS, s *sealing, any bo
 		s.knows = known(whole, rule, b.anything())
 	}
 	return whole, nil
+}
+
+func (b *builder) rule(o *config.OnDemand) (*cert.Rule, error) {
+	if b.engine.draft && (slices.Contains(o.Allow, "*") || len(o.Allow) == 0) {
+		return &cert.Rule{}, nil // where it allows any name, that has been said
+	}
+	return cert.NewRule(o.Allow, o.Ask)
 }
 
 // known tells hosts for which there may be a certificate from those that are refused without anybody being asked. Who is

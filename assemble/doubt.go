@@ -15,6 +15,19 @@ func (b *builder) warn(v *siteVersion, t *config.SiteTLS, text, hint string) {
 	b.say(config.Diagnostic{Severity: config.Warning, Pos: b.posOf(v, t), Summary: fmt.Sprintf("site %q: tls: %s", v.Name, text), Hint: hint})
 }
 
+// unsealed judges what a site says of TLS that none of its listeners speaks: certificates of clients cannot be asked for there,
+// and without them nobody is to be served.
+func (b *builder) unsealed(v *siteVersion, t *config.SiteTLS) error {
+	switch {
+	case v.TLS == nil || t.From == config.FromNowhere:
+	case t.Clients.Asks():
+		return &placedError{b.posOf(v, t), fmt.Errorf("site %q: tls: nobody can be asked for a certificate: none of the site's listeners has a tls block", v.Name)}
+	default:
+		b.warn(v, t, "the site is served unencrypted: none of its listeners has a tls block", "write tls {} in one of them")
+	}
+	return nil
+}
+
 // filesOf is files for a site, with a word where clients will refuse what is in them.
 func (b *builder) filesOf(v *siteVersion, t *config.SiteTLS, names []string) (cert.Source, error) {
 	source, err := b.files(t.Pair)

@@ -40,6 +40,9 @@ func TestMistakesInTLS(t *testing.T) {
 }`
 	}
 	auto := func(host string) string { return "site \"" + host + "\" {\n  respond \"/*\" {}\n}" }
+	plain := func(tls string) string {
+		return "\nlistener \"http\" { address = \":80\" }\nsite \"a.shop.net\" {\n  on = [listener.http]\n  tls {\n    " + tls + "\n  }\n  respond \"/*\" {}\n}"
+	}
 	for name, tt := range map[string]struct {
 		text string
 		want string // "": nothing is wrong
@@ -57,6 +60,12 @@ func TestMistakesInTLS(t *testing.T) {
 		"no dot":    {auto("shop"), `no public authority certifies "shop"`},
 		"localhost": {auto("localhost"), ""},
 		"twice":     {auto("a.shop.net") + "\nsite \"again\" {\n  hosts = [\"a.shop.net\"]\n  respond \"/*\" {}\n}", `host "a.shop.net" belongs to site "a.shop.net"`},
+		"plain":     {auto("b.shop.net") + plain("from = \"internal\""), `the site is served unencrypted: none of its listeners has a tls block`},
+		"asks":      {auto("b.shop.net") + plain("from = \"internal\"\n    client_ca = \"own.pem\""), `nobody can be asked for a certificate: none of the site's listeners has a tls block`},
+		"asks off":  {auto("b.shop.net") + plain("from = \"off\"\n    client_ca = \"own.pem\""), `without encryption nobody can be asked for a certificate`},
+		"off":       {auto("b.shop.net") + plain("from = \"off\""), ""},
+		"any name":  {"site \"*.shop.net\" {\n  tls {\n    on_demand { allow = [\"*\"] }\n  }\n  respond \"/*\" {}\n}", `allow: "*" allows any name`},
+		"word":      {"site \"a.shop.net\" {\n  tls = true\n  respond \"/*\" {}\n}", "tls must be text, not true or false"},
 		"token":     {"acme {\n  dns \"cloudflare\" { token = \"\" }\n}\n" + auto("a.shop.net"), "acme: dns: cloudflare wants a token"},
 	} {
 		file := filepath.Join(dir, "weir.hcl")

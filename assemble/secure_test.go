@@ -151,6 +151,30 @@ site "*.wild.test" {
 	}
 }
 
+// A site that asks clients for certificates is served to nobody where there is no encryption to ask by.
+func TestClientCertificatesWithoutTLS(t *testing.T) {
+	dir := t.TempDir()
+	keepPair(t, dir, "a.test")
+	b := start(t, http.NotFoundHandler(), strings.ReplaceAll(`
+state_dir = "DIR/state"
+listener "http" { address = "127.0.0.1:0" }
+site "a.test" {
+  tls {
+    from      = "internal"
+    client_ca = "DIR/pair.pem"
+  }
+  respond "/*" { body = "secret" }
+}
+site "b.test" {
+  respond "/*" { body = "open" }
+}
+`, "DIR", dir))
+	b.want("b.test", "/", 200, "open")
+	if status, body := b.get("a.test", "/"); status != 503 || strings.Contains(body, "secret") {
+		t.Errorf("%d %q", status, body)
+	}
+}
+
 // A listener that is broken stays as it was, and what it encrypts is not to be had without.
 func TestBrokenListenerStaysEncrypted(t *testing.T) {
 	dir := t.TempDir()

@@ -166,6 +166,9 @@ func (l *loader) siteTLSBlock(n, c *node, t *SiteTLS) {
 			l.report(n.at("tls"), in(n, "tls: the block tls names the files of a certificate"), "", "leave the attribute out")
 		}
 	}
+	if t.From == FromNowhere && t.Clients.Asks() {
+		l.report(c.head, in(c, "without encryption nobody can be asked for a certificate"), "clients show theirs when they agree on encryption", "leave client_ca and verify out, or from = "+quote(FromNowhere))
+	}
 	if (t.From == FromFiles) != c.tried["certificate"] {
 		l.report(c.head, in(c, "from = "+quote(FromFiles)+" and certificate come together"), "", "")
 	}

@@ -204,7 +204,11 @@ func typeName(t cty.Type) string {
 // check reads the text of a value as what the attribute wants.
 func (r *reader) check(n *node, a *attr, w written, at hcl.Range) (any, bool) {
 	if isText(a.kind) && w.typ != cty.String {
-		r.report(at, in(n, a.name+" must be text, not "+typeName(w.typ)), "", "write "+a.name+" = "+quote(w.text))
+		detail, hint := "", "write "+a.name+" = "+quote(w.text)
+		if len(a.oneOf) > 0 && !slices.Contains(a.oneOf, w.text) {
+			detail, hint = "allowed: "+strings.Join(a.oneOf, ", "), ""
+		}
+		r.report(at, in(n, a.name+" must be text, not "+typeName(w.typ)), detail, hint)
 		return nil, false
 	}
 	if a.kind == template {

@@ -24,6 +24,9 @@ type ClientTLS struct {
 	Verify  string // "off", "request", "require"; "": as the listener says
 }
 
+// Asks reports whether clients are asked for a certificate.
+func (c *ClientTLS) Asks() bool { return c.Verify != "" && c.Verify != "off" }
+
 // A KeyPair is the files of a certificate and its key, made absolute. They may be the same.
 type KeyPair struct {
 	Pos              Pos `json:"-"`
