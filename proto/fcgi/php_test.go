@@ -366,11 +366,12 @@ func TestPHPCanceled(t *testing.T) {
 
 func TestPHPTimeouts(t *testing.T) {
 	p := newPHP(t, "unix", 0)
-	w := newWorld(t, p.address, TransportConfig{Root: p.root, FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond})
+	w := newWorld(t, p.address, TransportConfig{Root: p.root, FirstByte: 100 * time.Millisecond, Stall: patience})
 	if r := w.get("/slow.php"); r.StatusCode != 504 {
 		t.Errorf("no head: %d", r.StatusCode)
 	}
 	w.ended(504, weir.CauseUpstreamHeaderTimeout)
+	w = newWorld(t, p.address, TransportConfig{Root: p.root, FirstByte: patience, Stall: 100 * time.Millisecond})
 	if r := w.get("/slow.php?begin=1"); r.StatusCode != 200 || r.err == nil {
 		t.Errorf("a stall: %d, %q, %v", r.StatusCode, r.body, r.err)
 	}

@@ -184,7 +184,7 @@ func TestTransportNoRoom(t *testing.T) {
 	w := newUpWorld(t, "poller")
 	release := make(chan struct{})
 	o := w.newUpOrigin(holding(release, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 1}))
-	tr := w.transport(o.addr, TransportConfig{Connections: 1, Streams: 2, Connect: 400 * time.Millisecond})
+	tr := w.transport(o.addr, TransportConfig{Connections: 1, Streams: 2, Connect: 2 * time.Second})
 	var all sync.WaitGroup
 	w.begin(&all, tr, 1)
 	until(t, func() bool { return len(loads(tr)) == 1 })

@@ -16,7 +16,7 @@ import (
 	"weir/internal/poll"
 )
 
-const short = 150 * time.Millisecond
+const short = 600 * time.Millisecond
 
 func TestTransportDialFaults(t *testing.T) {
 	w := newUpWorld(t, "poller")
@@ -50,7 +50,11 @@ func TestTransportGreeting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := w.newUpOrigin(tt.script)
-			tr := w.transport(o.addr, TransportConfig{Connect: 300 * time.Millisecond})
+			limit := soon
+			if tt.cause == weir.CauseUpstreamConnectTimeout {
+				limit = 300 * time.Millisecond
+			}
+			tr := w.transport(o.addr, TransportConfig{Connect: limit})
 			c := w.ask(tr, "POST", "/").with("x").do()
 			if c.fault == nil || c.fault.Retry != weir.RetryAlways || c.x.Request.Touched {
 				t.Fatalf("%+v", c.fault)

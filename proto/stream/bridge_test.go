@@ -108,25 +108,32 @@ func TestBridgeEndOfB(t *testing.T) {
 	})
 }
 
-// Silence ends a bridge, also where b takes nothing.
+// Silence ends a bridge, and movement is none.
 func TestBridgeIdle(t *testing.T) {
-	for _, writing := range []bool{false, true} {
-		eachEnd(t, func(t *testing.T, r *rig, b end, half bool) {
-			r.bridge(b, "", 250*time.Millisecond)
-			for range 3 {
-				time.Sleep(90 * time.Millisecond)
-				go b.far.Write([]byte("x"))
-				r.read(r.a, "x")
-			}
-			if writing {
-				r.a.SetWriteDeadline(time.Now().Add(10 * time.Second))
-				go r.a.Write(make([]byte, 64<<20))
-			}
-			if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 3 {
-				t.Errorf("%+v", e)
-			}
-		})
-	}
+	const idle = 750 * time.Millisecond
+	eachEnd(t, func(t *testing.T, r *rig, b end, half bool) {
+		r.bridge(b, "", idle)
+		for range 4 {
+			time.Sleep(idle / 3)
+			go b.far.Write([]byte("x"))
+			r.read(r.a, "x")
+		}
+		if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 4 {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+// A bridge ends though there is something for b, who takes nothing.
+func TestBridgeIdleOfB(t *testing.T) {
+	eachEnd(t, func(t *testing.T, r *rig, b end, half bool) {
+		r.bridge(b, "", 250*time.Millisecond)
+		r.a.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		go r.a.Write(make([]byte, 64<<20))
+		if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 0 {
+			t.Errorf("%+v", e)
+		}
+	})
 }
 
 func TestBridgeCancel(t *testing.T) {

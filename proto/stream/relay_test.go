@@ -207,16 +207,18 @@ func TestRelayHoldsBack(t *testing.T) {
 
 // Silence ends a relay, and movement in either direction is none.
 func TestRelayIdle(t *testing.T) {
+	const idle = time.Second
 	each(t, func(t *testing.T, r *rig) {
-		r.relay("", 400*time.Millisecond)
+		r.relay("", idle)
+		var last time.Time
 		for range 6 {
-			time.Sleep(80 * time.Millisecond)
+			time.Sleep(idle / 5)
+			last = time.Now()
 			r.b.Write([]byte("x"))
 			r.read(r.a, "x")
 		}
-		began := time.Now()
 		r.all(r.a, "")
-		if d := time.Since(began); d < 300*time.Millisecond {
+		if d := time.Since(last); d < idle {
 			t.Errorf("it ended after %v", d)
 		}
 		if e := r.ended(); e.err != poll.ErrTimeout || e.fromB != 6 {
