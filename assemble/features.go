@@ -31,8 +31,8 @@ type feature struct {
 // features is the table of all middlewares. The order within a phase is the order here.
 func features() []feature {
 	return []feature{
-		{"request id", weir.PhaseObserve, keyOfRequestID, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeRequestID(&r.Settings) }},
-		{"errors", weir.PhaseObserve, keyOfErrors, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(&r.Settings) }},
+		{"request id", weir.PhaseObserve, keyOfRequestID, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeRequestID(r.Settings) }},
+		{"errors", weir.PhaseObserve, keyOfErrors, func(_ *builder, r *config.Route) (weir.Middleware, error) { return makeErrors(r.Settings) }},
 		{"access", weir.PhaseAdmit, keyOfAccess, makeAccess},
 		{"body limit", weir.PhaseAdmit, keyOfMaxBody, makeMaxBody},
 		{"rewrite", weir.PhaseRewrite, keyOfRewrite, makeRewrite},

@@ -20,7 +20,7 @@ func keyOfErrors(r *config.Route) any {
 	if len(r.Errors) == 0 {
 		return nil
 	}
-	return fmt.Sprintf("%#v", errorsConfig(&r.Settings))
+	return fmt.Sprintf("%#v", errorsConfig(r.Settings))
 }
 
 func keyOfAccess(r *config.Route) any {

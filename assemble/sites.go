@@ -153,7 +153,7 @@ func (b *builder) route(v *siteVersion, r *config.Route, name string) (*weir.Rou
 		Site: v.Name, Name: name, Upstream: leads,
 		Connect: r.Timeouts.Connect, FirstByte: r.Timeouts.FirstByte, Stall: r.Timeouts.Idle,
 		Meter: b.engine.metrics.Route(v.Name, name, leads),
-		Log:   b.routeLog(&r.Settings),
+		Log:   b.routeLog(r.Settings),
 	}
 	target.Host, _ = hostOf(r)
 	handler, steps, err := b.chain(v, r, end)

@@ -146,6 +146,30 @@ func (l *loader) settings(ls layers) Settings {
 	return s
 }
 
+// routeSettings are those of a route: the site's own where it says nothing of them, as most do.
+func (l *loader) routeSettings(s *Site, site layers, n *node) *Settings {
+	if !saysAny(n, l.schema.block("policy")) {
+		return &s.Settings
+	}
+	own := l.settings(l.layersOf(site, n))
+	return &own
+}
+
+// saysAny reports whether n has something that a block of that schema has, too.
+func saysAny(n *node, of *block) bool {
+	for i := range of.attrs {
+		if n.has(of.attrs[i].name) {
+			return true
+		}
+	}
+	for _, c := range n.blocks {
+		if of.block(c.schema.name) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 func appendTransform(to []Transform, n *node) []Transform {
 	if n == nil {
 		return to

@@ -29,7 +29,7 @@ func (l *loader) site(n *node) broken {
 		switch c.schema.name {
 		case "route", "redirect", "respond":
 			before := len(l.list)
-			r := l.route(ls, c)
+			r := l.route(s, ls, c)
 			r.Doubt = max(r.Doubt, l.doubt(c, l.list[before:]))
 			s.Routes = append(s.Routes, r)
 		case "expect":
@@ -148,8 +148,7 @@ func (l *loader) on(n *node) []string {
 	return slices.DeleteFunc(slices.Clone(written), func(name string) bool { return l.symbols.find("listener", name) == nil })
 }
 
-func (l *loader) route(site layers, n *node) *Route {
-	ls := l.layersOf(site, n)
+func (l *loader) route(s *Site, site layers, n *node) *Route {
 	if n.schema.name == "route" {
 		l.checkSettings(n)
 		l.needs(n, "use", "policy", get[[]string](n, "use")...)
@@ -159,12 +158,12 @@ func (l *loader) route(site layers, n *node) *Route {
 			out.Doubt = DoubtfulMatch
 		}
 		l.rewritten(n, out)
-		out.Settings = l.settings(ls)
+		out.Settings = l.routeSettings(s, site, n)
 		l.answer(n, out)
 		l.addID(out)
 		return out
 	}
-	out := &Route{Label: describe(n.schema, n.label), Pos: posOf(n.head), Host: n.host, Pattern: n.path, Settings: l.settings(site)}
+	out := &Route{Label: describe(n.schema, n.label), Pos: posOf(n.head), Host: n.host, Pattern: n.path, Settings: &s.Settings}
 	if n.schema.name == "redirect" {
 		out.Redirect = l.redirect(n)
 		out.Places = Places{{"to", posOf(n.at("to"))}}
@@ -191,12 +190,22 @@ func (l *loader) addID(r *Route) {
 	for _, log := range l.config.Logs {
 		more = append(more, Field{Value: log.Format})
 	}
-	if r.RequestID == nil && l.needsID(&r.Settings, more) {
+	if r.RequestID == nil && l.needsID(r.Settings, more) {
+		r.Settings = l.identified(r.Settings)
+	}
+}
+
+// identified is s with ids, the same for all that have s.
+func (l *loader) identified(s *Settings) *Settings {
+	if l.withIDs[s] == nil {
 		n := &node{schema: l.schema.block("site").block("request_id")}
-		r.RequestID = &RequestID{
+		own := *s
+		own.RequestID = &RequestID{
 			Header: get[string](n, "header"), Accept: get[string](n, "accept"), Format: get[string](n, "format"), Hide: true,
 		}
+		l.withIDs[s] = &own
 	}
+	return l.withIDs[s]
 }
 
 // fullRoute is the part of a route that needs no other.

@@ -93,11 +93,12 @@ type loader struct {
 	included  int // files
 	size      int // of these, in bytes
 	policies  map[string]*node
-	addresses map[string]bool // for which there is an anonymous upstream
-	withID    map[string]bool // files of error pages that hold {request.id}
-	fatal     bool            // something is wrong without which nothing may be served
-	partial   bool            // something could not be parsed: nobody knows what it uses
-	missing   Diagnostics     // why the site at hand cannot be served, though nothing is wrong with itself
+	addresses map[string]bool         // for which there is an anonymous upstream
+	withID    map[string]bool         // files of error pages that hold {request.id}
+	withIDs   map[*Settings]*Settings // the same with ids, which something asks for
+	fatal     bool                    // something is wrong without which nothing may be served
+	partial   bool                    // something could not be parsed: nobody knows what it uses
+	missing   Diagnostics             // why the site at hand cannot be served, though nothing is wrong with itself
 }
 
 func newLoader() *loader {
@@ -107,7 +108,7 @@ func newLoader() *loader {
 	return &loader{
 		reader: r, config: &Config{},
 		root:     &node{schema: schema, attrs: map[string]setting{}, tried: map[string]bool{}},
-		policies: map[string]*node{}, addresses: map[string]bool{}, withID: map[string]bool{},
+		policies: map[string]*node{}, addresses: map[string]bool{}, withID: map[string]bool{}, withIDs: map[*Settings]*Settings{},
 	}
 }
 

@@ -141,13 +141,13 @@ type Route struct {
 	When    string
 
 	// What is done.
-	Settings
-	Rewrite  *Rewrite
-	Proxy    string // an upstream's name
-	Split    *Split
-	Mirror   *Mirror // beside Proxy or Split
-	Respond  *Respond
-	Redirect *Redirect
+	*Settings // never nil; the site's, where the route says nothing of its own, and not to be changed
+	Rewrite   *Rewrite
+	Proxy     string // an upstream's name
+	Split     *Split
+	Mirror    *Mirror // beside Proxy or Split
+	Respond   *Respond
+	Redirect  *Redirect
 }
 
 // A Rewrite changes what servers are asked for, in this order.
