@@ -75,7 +75,7 @@ func TestRenewIsGuarded(t *testing.T) {
 func TestRenewOutlastsDeadlines(t *testing.T) {
 	e := &fake{slow: make(chan struct{})}
 	s := newServer(t, Config{Listen: "127.0.0.1:0"}, e)
-	s.http.ReadTimeout, s.http.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	s.http.ReadTimeout, s.http.WriteTimeout = time.Second, time.Second
 	serve(t, s)
 	answered := make(chan int, 1)
 	go func() {
@@ -95,7 +95,7 @@ func TestRenewOutlastsDeadlines(t *testing.T) {
 	select {
 	case code := <-answered:
 		t.Fatalf("answered with %d before there was a certificate", code)
-	case <-time.After(600 * time.Millisecond):
+	case <-time.After(1500 * time.Millisecond):
 		close(e.slow)
 	}
 	if code := <-answered; code != 200 {

@@ -43,7 +43,7 @@ func (f *full) fill() error {
 	}
 	f.address = fmt.Sprintf("127.0.0.2:%d", sa.(*unix.SockaddrInet4).Port)
 	for range 8 {
-		c, err := net.DialTimeout("tcp", f.address, 100*time.Millisecond)
+		c, err := net.DialTimeout("tcp", f.address, 500*time.Millisecond)
 		if err != nil {
 			return nil
 		}
