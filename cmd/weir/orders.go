@@ -64,9 +64,9 @@ func want(c chan<- struct{}) {
 	}
 }
 
-// obey runs what serves until it returns, or until it has been told twice to end and does not.
+// obey runs what serves until it returns, or until it has been told twice to end and does not. Signals are taken, and not
+// heeded, for the rest of the process: a HUP that comes late would kill it, and its exit code would say so.
 func (o *orders) obey(serve func() error) error {
-	defer signal.Stop(o.signals)
 	defer o.told()
 	done, ended := make(chan struct{}), make(chan error, 1)
 	defer close(done)

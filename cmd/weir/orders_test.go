@@ -133,3 +133,23 @@ func TestToldOnceWaits(t *testing.T) {
 		}
 	})
 }
+
+// A reload that is asked for while weir ends does not kill it.
+func TestHangupsAtTheEnd(t *testing.T) {
+	r := run(t, says("one"))
+	r.await(t, "serving")
+	r.signal(t, syscall.SIGTERM)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.ends(t, exitOK)
+	}()
+	for {
+		select {
+		case <-ended:
+			return
+		default:
+			r.Process.Signal(syscall.SIGHUP)
+		}
+	}
+}
