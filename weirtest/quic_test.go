@@ -298,8 +298,10 @@ func TestRebinding(t *testing.T) {
 }
 
 // While more handshakes hang than weir takes on trust, honest clients come in: they have to prove their addresses.
+//
+// It has the machine for itself, and more than one attempt: handshakes hang for a while only, and so many have to be begun
+// in that time.
 func TestRetryUnderLoad(t *testing.T) {
-	t.Parallel()
 	w := newQUICWorld(t)
 	const hanging, honest = 600, 10
 	p := newPath(t, w.addr)
@@ -314,12 +316,14 @@ func TestRetryUnderLoad(t *testing.T) {
 	t.Cleanup(func() { cancel(); all.Wait() })
 	fresh := w.tls.Clone()
 	fresh.ClientSessionCache = nil
-	for range hanging {
-		all.Go(func() { flood.Dial(ctx, to, fresh, &quic.Config{HandshakeIdleTimeout: 6 * patience}) })
-	}
 	retried := 0
-	for end := time.Now().Add(6 * patience); retried == 0 && time.Now().Before(end); {
-		retried += w.comesIn(fresh)
+	for wave := 0; wave < 3 && retried == 0; wave++ {
+		for range hanging {
+			all.Go(func() { flood.Dial(ctx, to, fresh, &quic.Config{HandshakeIdleTimeout: 6 * patience}) })
+		}
+		for end := time.Now().Add(2 * patience); retried == 0 && time.Now().Before(end); {
+			retried += w.comesIn(fresh)
+		}
 	}
 	if retried == 0 {
 		t.Fatal("there was no Retry")
