@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -96,8 +97,13 @@ func TestListenerRenamedH3(t *testing.T) {
 	}
 	spec.Name = "new"
 	swap(t, s, snapshot(nameOf, spec))
-	if got := c.get(t); got != "new" {
-		t.Errorf("a connection from before got %q", got)
+	c.send()
+	if r, err := http.ReadResponse(c.r, nil); err == nil {
+		if got, _ := io.ReadAll(r.Body); string(got) != "new" {
+			t.Errorf("a connection from before got %q", got)
+		}
+	} else if err != io.ErrUnexpectedEOF { // the client may have been told by now that it is to go, and has gone
+		t.Errorf("a connection from before: %v", err)
 	}
 	if got := connectH3(t, s.Addr("new")).get(t); got != "new" {
 		t.Errorf("got %q", got)
