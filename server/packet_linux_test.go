@@ -24,6 +24,24 @@ func holdingBack(text string) (h weir.Handler, entered, leave chan struct{}) {
 	}), entered, leave
 }
 
+// freePort is one that nobody has, for TCP or UDP, on any address.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		u, err := net.ListenPacket("udp", ":"+port)
+		l.Close()
+		if err == nil {
+			u.Close()
+			return port
+		}
+	}
+}
+
 func udpAddr(t *testing.T, host, port string) net.Addr {
 	t.Helper()
 	a, err := net.ResolveUDPAddr("udp", net.JoinHostPort(host, port))
@@ -38,10 +56,10 @@ func udpAddr(t *testing.T, host, port string) net.Addr {
 func TestListenerWidensH3(t *testing.T) {
 	s := newServer(t, Config{})
 	one, entered, leave := holdingBack("one")
-	spec := h3Spec(t, "a", freeAddr(t))
+	port := freePort(t)
+	narrow := "127.0.0.1:" + port
+	spec := h3Spec(t, "a", narrow)
 	swap(t, s, snapshot(one, spec))
-	_, port, _ := net.SplitHostPort(s.Addr("a").String())
-	narrow := spec.Address
 	busy := connectH3(t, s.Addr("a"))
 	io.WriteString(busy, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
 	<-entered
@@ -54,6 +72,14 @@ func TestListenerWidensH3(t *testing.T) {
 	if u, err := net.ListenPacket("udp4", "127.0.0.3:"+port); err == nil {
 		u.Close()
 		t.Error("others can have the port")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if c, err := dialect.H3(ctx, narrow, nil, anybody()); err == nil {
+		c.Abort()
+		t.Error("the listener that has left lets somebody in")
+	} else if !strings.Contains(err.Error(), "CONNECTION_REFUSED") {
+		t.Errorf("at the address from before: %v", err)
 	}
 	spec.Address = narrow
 	for range 2 {
@@ -84,7 +110,7 @@ func TestListenerWidensH3(t *testing.T) {
 // HTTP/3 that is switched off first can be had on a narrower address, as the message says.
 func TestListenerNarrowsH3(t *testing.T) {
 	s := newServer(t, Config{})
-	_, port, _ := net.SplitHostPort(freeAddr(t))
+	port := freePort(t)
 	spec := h3Spec(t, "a", ":"+port)
 	swap(t, s, snapshot(says("one"), spec))
 	connectH3(t, udpAddr(t, "127.0.0.1", port)).get(t)
@@ -104,7 +130,7 @@ func TestListenerNarrowsH3(t *testing.T) {
 
 // What to do is said where another program has the UDP port.
 func TestPacketPortIsTaken(t *testing.T) {
-	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	taken, err := net.ListenPacket("udp4", "127.0.0.1:"+freePort(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,10 +194,10 @@ func (l *listener) factsOf(remote, local netip.AddrPort) weir.Conn {
 	return l.facts(l.settings.Load(), remote, local)
 }
 
-// drainDatagrams has HTTP/3 end with its listener, when its connections have.
+// drainDatagrams has HTTP/3 end with its listener, when its connections have. Who comes meanwhile hears that it is refused.
 func (l *listener) drainDatagrams() {
 	if d := l.datagrams; d != nil && d.server != nil {
-		d.server.Drain()
+		d.switchOff()
 	}
 }
 
