@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a script waits for what has to happen, unless it says otherwise.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // A peer is one end of a connection to weir that the script holds in its hands. What it sends is written by a
 // goroutine of its own, so that a script never blocks because nobody reads.
