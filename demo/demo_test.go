@@ -15,6 +15,7 @@ import (
 
 	"weir/examples"
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 func start(t *testing.T) *World {
@@ -34,7 +35,7 @@ func start(t *testing.T) *World {
 			t.Error(err)
 		}
 		g.Close()
-		goleak.VerifyNone(t, before)
+		leak.None(t, before)
 	})
 	return w
 }

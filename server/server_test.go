@@ -18,6 +18,7 @@ import (
 
 	"weir"
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 // says is a handler that answers with a text.
@@ -47,7 +48,7 @@ func newServer(t *testing.T, c Config) *Server {
 			t.Error(err)
 		}
 		g.Close()
-		goleak.VerifyNone(t, before)
+		leak.None(t, before)
 	})
 	return s
 }

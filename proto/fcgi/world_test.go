@@ -18,6 +18,7 @@ import (
 	"weir/internal/clock"
 	"weir/internal/poll"
 	"weir/proto/h1"
+	"weir/weirtest/leak"
 )
 
 // patience is how long a test waits for what must happen at once.
@@ -101,7 +102,7 @@ func newWorld(t *testing.T, address string, c TransportConfig) *world {
 		served.Wait()
 		w.tr.Close()
 		g.Close()
-		goleak.VerifyNone(t, others)
+		leak.None(t, others)
 		for deadline := time.Now().Add(patience); openFiles(t) > files; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Errorf("%d descriptors are open, %d were before", openFiles(t), files)

@@ -20,6 +20,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 // A world is a server, what stands behind it, and a record of what it did. When its test ends, everything
@@ -66,7 +67,7 @@ func newWorld(t *testing.T, kind string) *world {
 	}
 	t.Cleanup(func() {
 		g.Close()
-		goleak.VerifyNone(t, others)
+		leak.None(t, others)
 		if n := openFiles(t); n > files {
 			t.Errorf("%d descriptors are open, %d were before", n, files)
 		}

@@ -22,6 +22,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 // A world is a server and a record of what it did. When its test ends, everything is closed, and neither a goroutine nor
@@ -68,7 +69,7 @@ func newWorld(t *testing.T, kind string) *world {
 	}
 	t.Cleanup(func() {
 		g.Close()
-		goleak.VerifyNone(t, others)
+		leak.None(t, others)
 		if n := openFiles(t); n > files {
 			t.Errorf("%d descriptors are open, %d were before", n, files)
 		}

@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"weir"
+	"weir/weirtest/leak"
 )
 
 // A world is a server, what stands behind it, and a record of what it did. When its test ends, everything is closed, and
@@ -84,7 +85,7 @@ func (w *world) quiet() {
 // leaks makes sure that what the test starts from here on has ended when it ends.
 func leaks(t *testing.T) {
 	others := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, others) })
+	t.Cleanup(func() { leak.None(t, others) })
 }
 
 // serve starts a server.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 const patience = 20 * time.Second
@@ -40,7 +41,7 @@ func each(t *testing.T, c Config, f func(t *testing.T, d *door)) {
 func newDoor(t *testing.T, kind string, c Config) *door {
 	t.Helper()
 	others := goleak.IgnoreCurrent()
-	t.Cleanup(func() { goleak.VerifyNone(t, others) })
+	t.Cleanup(func() { leak.None(t, others) })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"weir/internal/poll"
+	"weir/weirtest/leak"
 )
 
 // An ending is what a relay said when it was over.
@@ -37,7 +38,7 @@ func each(t *testing.T, f func(t *testing.T, r *rig)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { g.Close(); goleak.VerifyNone(t, others) })
+			t.Cleanup(func() { g.Close(); leak.None(t, others) })
 			r := &rig{t: t, over: make(chan ending, 2)}
 			r.near[0], r.a = connect(t, g, kinds[0] == 'p')
 			r.near[1], r.b = connect(t, g, kinds[len(kinds)-1] == 'r')
