@@ -27,14 +27,9 @@ func start(t *testing.T, origin http.Handler, text string) *bench {
 	t.Helper()
 	o := httptest.NewServer(origin)
 	t.Cleanup(o.Close)
-	g, err := poll.NewGroup(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.Close)
 	b := &bench{t: t, file: filepath.Join(t.TempDir(), "weir.hcl")}
 	b.write(strings.ReplaceAll(text, "ORIGIN", o.Listener.Addr().String()))
-	b.Engine = New(Options{Config: func() (*config.Config, config.Diagnostics) { return config.Load(b.file) }, Group: g})
+	b.Engine = New(Options{Config: func() (*config.Config, config.Diagnostics) { return config.Load(b.file) }, Group: newGroup(t)})
 	diags, err := b.Start(t.Context())
 	if err != nil {
 		diags.Write(os.Stderr, false)
@@ -42,6 +37,16 @@ func start(t *testing.T, origin http.Handler, text string) *bench {
 	}
 	t.Cleanup(func() { b.Close() })
 	return b
+}
+
+func newGroup(t *testing.T) *poll.Group {
+	t.Helper()
+	g, err := poll.NewGroup(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
 }
 
 func (b *bench) write(text string) {

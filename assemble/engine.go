@@ -48,6 +48,7 @@ type Engine struct {
 
 	current atomic.Pointer[generation]
 	state   atomic.Pointer[observe.State]
+	janitor janitor
 
 	mu     sync.Mutex // one change at a time; protects reload
 	reload observe.ReloadStatus
@@ -94,6 +95,7 @@ var errNothing = errors.New("the configuration cannot be used")
 func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.janitor.tidy(allocated())
 	c, diags := e.o.Config()
 	if c == nil {
 		return diags, errNothing
@@ -110,6 +112,7 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 				}
 			}
 			e.certs.manage(first) // what is kept of certificates is at hand before anybody asks
+			first, c = nil, nil   // for the server keeps this function
 			return nil
 		},
 	})
@@ -138,6 +141,7 @@ func (e *Engine) Start(ctx context.Context) (config.Diagnostics, error) {
 func (e *Engine) Reload(ctx context.Context) (config.Diagnostics, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.janitor.tidy(allocated())
 	diags, err := e.tryReload()
 	if e.certs != nil {
 		e.certs.watcher.Check() // who renews a certificate asks for a reload and wants it in force, not in half a minute
@@ -248,6 +252,7 @@ func (e *Engine) Close() error {
 		e.certs.close()
 	}
 	e.logs.Close()
+	e.janitor.wait()
 	return err
 }
 
