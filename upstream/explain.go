@@ -116,6 +116,9 @@ func (p *Pool) explain(s *server, asked bool, reason string) Explained {
 	if r := s.ep.Ramp.Load(); r > 0 && r < 1000 {
 		reason += fmt.Sprintf("; in slow start, at %d%% of its weight", r/10)
 	}
+	if l := s.cond.lapse.Load(); l != nil {
+		reason += fmt.Sprintf("; failed last at %s: %s", l.at.Format(time.RFC3339), l.cause)
+	}
 	return Explained{
 		Name: s.ep.Name, Address: s.ep.Address, Weight: s.ep.Weight, Backup: s.ep.Backup,
 		Speaks: p.spoken(s), Asked: asked, Reason: reason,

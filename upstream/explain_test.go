@@ -43,6 +43,23 @@ func TestExplain(t *testing.T) {
 	})
 }
 
+// Why a server has failed is told of the last one in service, too, which is never taken out.
+func TestExplainTheFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.do = func(*weir.Endpoint, *weir.Exchange) error { return weir.Refuse(weir.CauseUpstreamTLSExpired, "dial") }
+		p := newPool(t, w, Config{Servers: servers(three[0])}, nil)
+		if err := p.ServeExchange(newExchange("GET")); err == nil {
+			t.Fatal("no error")
+		}
+		time.Sleep(time.Minute)
+		const want = "the only server in service; failed last at 2000-01-01T00:00:00Z: upstream.tls_expired"
+		if got := p.Explain(newExchange("GET")).Servers[0].Reason; got != want {
+			t.Errorf("reason %q, want %q", got, want)
+		}
+	})
+}
+
 func TestExplainTheFirst(t *testing.T) {
 	for _, balance := range Balances() {
 		p := newPool(t, newWorld(), Config{Servers: servers(three...), Balance: balance, Sticky: &Sticky{}}, nil)

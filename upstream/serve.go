@@ -111,6 +111,7 @@ func mayRetry(x *weir.Exchange, f *weir.Fault) bool {
 // failed counts what a fault says of the server, and gives its place free.
 func (p *Pool) failed(s *server, f *weir.Fault) {
 	if f.Side == weir.SideUpstream {
+		s.cond.lapse.Store(&lapse{f.Cause, time.Now()})
 		if p.timed {
 			s.punish(p.deps.Clock())
 		}

@@ -31,11 +31,19 @@ type condition struct {
 	failures atomic.Int32
 	since    atomic.Int64
 
+	lapse atomic.Pointer[lapse] // the last failure; nil: there was none
+
 	// The rest is guarded by memory.mu.
 
 	health   verdict
 	eject    ejection
 	rampFrom int64 // when slow start began; 0: it is over, or there was none
+}
+
+// A lapse is an exchange that failed because of the server.
+type lapse struct {
+	cause weir.Cause
+	at    time.Time
 }
 
 // A carrier is a transport and who closes it.
