@@ -485,7 +485,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	w := serve(t, ServerConfig{Handler: echo, Timeouts: Timeouts{Header: 300 * time.Millisecond, Idle: time.Second}})
+	w := serve(t, ServerConfig{Handler: echo, Timeouts: Timeouts{Header: time.Second, Idle: 3 * time.Second}})
 	r := w.greeted()
 	part := r.open(request("GET")[:10])
 	if status, _, _ := r.answers(part); status != 408 {
