@@ -285,7 +285,7 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(entries) == 0 && !(b.engine.draft && b.diags.HasErrors()) {
+	if len(entries) == 0 && !l.Usual() && !(b.engine.draft && b.diags.HasErrors()) {
 		b.say(config.Diagnostic{
 			Severity: config.Warning, Pos: l.TLS.Pos, Summary: fmt.Sprintf("listener %q: tls: there is no certificate for anybody: every handshake fails", l.Name),
 			Hint: "give a site a name instead of \"*\", or the listener a certificate",

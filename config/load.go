@@ -52,6 +52,7 @@ func parseAll(name string, src []byte) (c *Config, usable bool, said Diagnostics
 	ok := l.source(name, src)
 	l.flush()
 	if ok {
+		l.usual()
 		l.build(name)
 	}
 	l.foreign(l.redefined)

@@ -55,7 +55,8 @@ site "shop.example.com" {
 func listenerBlock() *block {
 	return &block{
 		name: "listener", label: "its name", many: true,
-		doc: "An address that weir accepts connections on.",
+		doc: "An address that weir accepts connections on. A configuration of one file with sites and without a listener has two: " +
+			"`http` on port 80 and `https`, with tls, on port 443.",
 		example: `listener "http" {
   address = ":80"
   timeouts {
