@@ -20,9 +20,11 @@ run: build ## start weir on an embedded demonstration
 build: ## build the one static binary, ./weir
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o weir ./cmd/weir
 
+# One package's tests at a time: they look at times and at what the machine has, and two at once see each other.
 test: setup lint ## everything that has to hold; installs what the tests need
-	@$(GO) test -vet=off ./...
-	@$(GO) test -vet=off -race $(RACED)
+	@$(GO) test -vet=off -p 1 -timeout 20m ./...
+	@$(GO) build -race $(RACED)
+	@$(GO) test -vet=off -p 1 -timeout 20m -race $(RACED)
 
 race: ## the tests of every package under the race detector
 	@$(GO) test -race ./...
