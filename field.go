@@ -1,6 +1,10 @@
 package weir
 
-import "unsafe"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unsafe"
+)
 
 // A FieldID is the number of a header field name that weir itself has to do with. Comparing it is
 // cheaper than comparing names; a protocol finds it once, when it parses the head.
@@ -119,13 +123,8 @@ func (id FieldID) String() string {
 
 const fieldSlots = 256
 
-// Multipliers of fieldHash, found by trial so that no two known names share a slot.
-const (
-	fieldMulLen   = 252
-	fieldMulFirst = 237
-	fieldMulMid   = 76
-	fieldMulLast  = 186
-)
+// fieldMul is the multiplier of fieldHash, found by trial so that no two known names share a slot.
+const fieldMul = 0x617959ce3f1f65a9
 
 // A fieldSlot is a known name in a form that is compared by two words.
 type fieldSlot struct {
@@ -134,32 +133,32 @@ type fieldSlot struct {
 	id         FieldID
 }
 
-// fieldTable finds a name by a hash of its length and three of its letters. A test makes sure that no
-// two known names share a slot.
+// fieldTable finds a name by a hash of its first and last letters. A test makes sure that no two known names share a slot.
 var fieldTable = func() (t [fieldSlots]fieldSlot) {
 	for id := FieldOther + 1; id < fieldCount; id++ {
 		name := fieldNames[id]
 		head, tail := ends(name)
-		t[fieldHash(name)] = fieldSlot{head: head, tail: tail, size: uint8(len(name)), id: id}
+		t[fieldHash(head, tail)] = fieldSlot{head: head, tail: tail, size: uint8(len(name)), id: id}
 	}
 	return t
 }()
 
-func fieldHash(name string) uint8 {
-	n := len(name)
-	return uint8(n)*fieldMulLen + uint8(name[0]|0x20)*fieldMulFirst + uint8(name[n/2]|0x20)*fieldMulMid + uint8(name[n-1]|0x20)*fieldMulLast
+// fieldHash is the same for all spellings of a name.
+func fieldHash(head, tail uint64) uint8 {
+	const small = 0x2020202020202020
+	return uint8((bits.RotateLeft64(head|small, 27) ^ (tail | small)) * fieldMul >> 56)
 }
 
 // ends returns the first and the last eight bytes of a name of two bytes or more, of a shorter one all it has.
 func ends(name string) (head, tail uint64) {
-	p, n := unsafe.Pointer(unsafe.StringData(name)), len(name)
+	p, n := unsafe.Slice(unsafe.StringData(name), len(name)), len(name)
 	switch {
 	case n >= 8:
-		return *(*uint64)(p), *(*uint64)(unsafe.Add(p, n-8))
+		return binary.LittleEndian.Uint64(p), binary.LittleEndian.Uint64(p[n-8:])
 	case n >= 4:
-		return uint64(*(*uint32)(p)) | uint64(*(*uint32)(unsafe.Add(p, n-4)))<<32, 0
+		return uint64(binary.LittleEndian.Uint32(p)), uint64(binary.LittleEndian.Uint32(p[n-4:]))
 	}
-	return uint64(name[0]) | uint64(name[1])<<8 | uint64(name[n-1])<<16, 0
+	return uint64(binary.LittleEndian.Uint16(p)), uint64(p[n-1])
 }
 
 // Identify returns the number of a field name, or FieldOther. Case does not matter.
@@ -168,11 +167,12 @@ func Identify(name string) FieldID {
 	if n < 2 || n > 19 {
 		return FieldOther
 	}
-	slot := &fieldTable[fieldHash(name)]
+	head, tail := ends(name)
+	slot := &fieldTable[fieldHash(head, tail)]
 	if int(slot.size) != n {
 		return FieldOther
 	}
-	if head, tail := ends(name); head == slot.head && tail == slot.tail && n <= 16 {
+	if head == slot.head && tail == slot.tail && n <= 16 {
 		return slot.id
 	}
 	if EqualFold(fieldNames[slot.id], name) {

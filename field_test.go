@@ -13,9 +13,9 @@ func TestFieldSlotsDoNotClash(t *testing.T) {
 		if name == "" {
 			t.Fatalf("field %d has no name", id)
 		}
-		slot := fieldHash(name)
+		slot := fieldHash(ends(name))
 		if other, taken := slots[slot]; taken {
-			t.Errorf("%s and %s have slot %d: find other multipliers", name, other, slot)
+			t.Errorf("%s and %s have slot %d: find another multiplier", name, other, slot)
 		}
 		slots[slot] = name
 	}

@@ -52,24 +52,24 @@ func (h *Header) AddField(f Field) { h.fill(f.Name, f.Value, f.ID, f.Wire).Line 
 // fill appends a field. It is filled in place, member by member: copying a field that has just been put together in
 // wider pieces than it was stored in makes the processor wait.
 func (h *Header) fill(name, value string, id FieldID, wire bool) *Field {
-	f := h.Room()
+	f := &h.Room()[0]
 	f.Name, f.Value, f.ID, f.Wire, f.Line = name, value, id, wire, false
-	h.Keep()
+	h.Keep(1)
 	return f
 }
 
-// Room returns a place for one more field, in which a protocol puts it together, every member of it. It is no field of h
-// before [Header.Keep].
-func (h *Header) Room() *Field {
+// Room returns places for further fields, one at least, in which a protocol puts them together, every member of each. They
+// are no fields of h before [Header.Keep].
+func (h *Header) Room() []Field {
 	n := len(h.fields)
 	if n == cap(h.fields) {
 		h.fields = append(h.fields, Field{})[:n]
 	}
-	return &h.fields[:n+1][n]
+	return h.fields[n:cap(h.fields)]
 }
 
-// Keep makes what has been put together in h's room the last field.
-func (h *Header) Keep() { h.fields = h.fields[:len(h.fields)+1] }
+// Keep makes the first n places of h's room its last fields.
+func (h *Header) Keep(n int) { h.fields = h.fields[:len(h.fields)+n] }
 
 // Get returns the value of the first field with that name, or "".
 func (h *Header) Get(name string) string {

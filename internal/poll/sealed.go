@@ -124,7 +124,8 @@ func (s *Sealed) Write(p []byte) (int, error) {
 	return s.writeTogether(p)
 }
 
-// WriteBuffers implements Conn. What fits into one record becomes one.
+// WriteBuffers implements Conn. What fits into one record becomes one, and a head is put before the body's first bytes where
+// that saves a record.
 func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
 	n := len(head) + len(body) + len(tail)
 	buf := joints.Get().(*[recordSize]byte)
@@ -133,7 +134,7 @@ func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
 		_, err := s.Write(append(append(append(buf[:0], head...), body...), tail...))
 		return err
 	}
-	if len(head) < recordSize {
+	if len(head) < recordSize && records(len(head)+len(body)) == records(len(body)) {
 		k := min(len(body), recordSize-len(head))
 		head = append(append(buf[:0], head...), body[:k]...)
 		body = body[k:]
@@ -141,6 +142,9 @@ func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
 	_, err := s.writeTogether(head, body, tail)
 	return err
 }
+
+// records is how many records n bytes make.
+func records(n int) int { return (n + recordSize - 1) / recordSize }
 
 // writeTogether writes parts, of which up to gatherRecords records leave in one piece, and returns how many bytes have left.
 func (s *Sealed) writeTogether(parts ...[]byte) (sent int, err error) {

@@ -101,29 +101,30 @@ type fieldError struct {
 // map, or nil.
 func parseFields(head string, i int, m *headMap, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
 	f.Length = -1
+	if m != nil {
+		return m.parseFields(head, i, most, h, f, hosts)
+	}
 	for n := 0; !isLineEnd(head, i); n++ {
 		if n == most {
 			return &fieldError{err: errTooMany, tooMany: true}
 		}
-		var at, end int
-		if m != nil {
-			at = next(&m.special, i)
-			end = next(&m.control, at)
-		} else {
-			at, end = fieldEnds(head, i)
-		}
-		field := h.Room()
+		at, end := fieldEnds(head, i)
+		field := &h.Room()[0]
 		if !isLineEnd(head, end) || !fieldLine(head[i:end], at-i, field) {
 			return &fieldError{err: lineError(head, i, at, end)}
 		}
 		i = end + len("\r\n")
 		if !connectionField[field.ID] {
-			h.Keep()
+			h.Keep(1)
 		} else if err := f.note(field.ID, field.Value, hosts); err != nil {
-			return &fieldError{err: err, framing: err != errHost && err != errConnection}
+			return noteError(err)
 		}
 	}
 	return nil
+}
+
+func noteError(err error) *fieldError {
+	return &fieldError{err: err, framing: err != errHost && err != errConnection}
 }
 
 // fieldLine reads into f a line in which the first colon is at at, and behind it no control character but the tab.

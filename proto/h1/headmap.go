@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"strings"
 	"unsafe"
+
+	"weir"
 )
 
 // A headMap knows where in a head lines and names end, by looking at it once, many bytes at a time. It is made of what
@@ -34,6 +36,67 @@ func (m *headMap) lineEnd(s string) int {
 	}
 	return strings.IndexByte(s, '\n')
 }
+
+// parseFields is what the function of that name does, with a map of the whole head. Each place that it looks at without
+// asking whether it is one of head's is next to one that the map has found there.
+func (m *headMap) parseFields(head string, i, most int, h *weir.Header, f *framing, hosts *hostField) *fieldError {
+	start := unsafe.Pointer(unsafe.StringData(head))
+	var room []weir.Field
+	kept := 0
+	for n := 0; ; n++ {
+		at := next(&m.special, i)
+		end := next(&m.control, at)
+		if end+1 >= len(head) || two(start, end) != lineEnd || at == end || n == most {
+			h.Keep(kept)
+			return noField(head, i, at, end, n == most)
+		}
+		name := unsafe.String((*byte)(unsafe.Add(start, i)), at-i)
+		id := weir.Identify(name)
+		if id == weir.FieldOther && !isToken(name) {
+			h.Keep(kept)
+			return &fieldError{err: nameError(head[i:])}
+		}
+		if kept == len(room) {
+			h.Keep(kept)
+			room, kept = h.Room(), 0
+		}
+		field := &room[kept]
+		field.Name, field.ID, field.Wire = name, id, true
+		if two(start, at) == colonSpace && one(start, at+2) > ' ' && one(start, end-1) > ' ' {
+			field.Value, field.Line = unsafe.String((*byte)(unsafe.Add(start, at+2)), end-at-2), true
+		} else {
+			field.Value, field.Line = trim(head[at+1:end]), false
+		}
+		i = end + len("\r\n")
+		if !connectionField[id] {
+			kept++
+		} else if err := f.note(id, field.Value, hosts); err != nil {
+			h.Keep(kept)
+			return noteError(err)
+		}
+	}
+}
+
+// noField tells what stands at i in place of one more field: nil where it is the empty line. at is where a name would end,
+// end where a value.
+func noField(head string, i, at, end int, full bool) *fieldError {
+	switch {
+	case at == i && isLineEnd(head, i):
+		return nil
+	case full:
+		return &fieldError{err: errTooMany, tooMany: true}
+	}
+	return &fieldError{err: lineError(head, i, at, end)}
+}
+
+// What two returns of two bytes. There are maps only where the lower byte comes first.
+const (
+	lineEnd    = '\r' | '\n'<<8
+	colonSpace = ':' | ' '<<8
+)
+
+func two(p unsafe.Pointer, i int) uint16 { return *(*uint16)(unsafe.Add(p, i)) }
+func one(p unsafe.Pointer, i int) byte   { return *(*byte)(unsafe.Add(p, i)) }
 
 // fieldEnds returns where the name of the field line at i of the head s ends, at a colon, else the name is malformed, and
 // where the value ends that follows the colon. With a map these are the next special and the next control character.
