@@ -35,11 +35,11 @@ func (c *codecs) h1Config(h weir.Handler, s *Snapshot, spec *ListenerSpec) h1.Se
 }
 
 func h2Config(h weir.Handler, s *Snapshot, spec *ListenerSpec) h2.ServerConfig {
-	l, t := spec.Limits, spec.Timeouts
+	l := spec.Limits
 	return h2.ServerConfig{
 		Handler: h, Observer: s.Observer,
 		Limits:   h2.Limits{Line: l.Line, Head: l.Head, Fields: l.Fields, Trailer: l.Trailer, Streams: spec.Streams},
-		Timeouts: h2.Timeouts(t),
+		Timeouts: spec.Timeouts,
 	}
 }
 

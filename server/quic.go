@@ -124,11 +124,11 @@ func (l *listener) configureDatagrams(s *Snapshot, spec *ListenerSpec, renew boo
 }
 
 func h3Config(s *Snapshot, spec *ListenerSpec) h3.ServerConfig {
-	l, t := spec.Limits, spec.Timeouts
+	l := spec.Limits
 	return h3.ServerConfig{
 		Handler: presently(s, spec), Observer: s.Observer,
 		Limits:   h3.Limits{Line: l.Line, Head: l.Head, Fields: l.Fields, Trailer: l.Trailer, Streams: spec.Streams},
-		Timeouts: h3.Timeouts(t),
+		Timeouts: spec.Timeouts,
 	}
 }
 

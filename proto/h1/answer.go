@@ -2,11 +2,11 @@ package h1
 
 import (
 	"io"
-	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // An answer is the body of a server's answer, read from its connection. It lives until the exchange has ended, so that a
@@ -173,7 +173,7 @@ func (a *answer) refill() error {
 	}
 	a.at = clock.Now()
 	if a.head != nil {
-		u.SetReadDeadline(a.at + int64(headWait))
+		u.SetReadDeadline(a.at + int64(tell.HeadWait))
 		if err := u.fill(); err != poll.ErrTimeout {
 			return err
 		}
@@ -184,9 +184,6 @@ func (a *answer) refill() error {
 	u.SetReadDeadline(a.at + int64(u.stall))
 	return u.fill()
 }
-
-// headWait is how long an answer's head waits for the first bytes of its body, so that both leave together.
-const headWait = 5 * time.Millisecond
 
 // A flusher sends what it holds back.
 type flusher interface{ Flush() error }

@@ -2,13 +2,13 @@ package h1
 
 import (
 	"errors"
-	"io"
 	"sync"
 	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // Respond implements weir.Stream: it writes the answer's head, body and trailer.
@@ -63,7 +63,7 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 		}
 		return aw.Flush()
 	}
-	err := aw.copy(body)
+	err := tell.Copy(aw, body)
 	if err == nil {
 		err = aw.end(body.Trailer())
 	}
@@ -162,67 +162,6 @@ type answerWriter struct {
 	slack   int64 // nanoseconds that the client may yet take longer than the floor's speed asks for
 }
 
-// copy writes all of body.
-func (aw *answerWriter) copy(body weir.Body) error {
-	if wt, ok := body.(io.WriterTo); ok {
-		_, err := wt.WriteTo(aw)
-		return err
-	}
-	buf := copyBuffers.Get().(*[32 << 10]byte)
-	defer copyBuffers.Put(buf)
-	head := aw.sendHeadSoon()
-	for {
-		n, err := body.Read(buf[:])
-		if herr := head.stop(); herr != nil {
-			return herr
-		}
-		if _, werr := writeSpan(aw, buf[:n], err == io.EOF); werr != nil {
-			return werr
-		}
-		switch err {
-		case nil:
-		case io.EOF:
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// A lateHead is an answer's head that leaves without the first bytes of the body where these take their time.
-type lateHead struct {
-	mu    sync.Mutex // protects the writer until over
-	over  bool
-	timer *time.Timer
-	err   error
-}
-
-func (aw *answerWriter) sendHeadSoon() *lateHead {
-	h := &lateHead{}
-	h.timer = time.AfterFunc(headWait, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if !h.over {
-			h.err = aw.Flush()
-		}
-	})
-	return h
-}
-
-// stop gives the writer back to the body's reader.
-func (h *lateHead) stop() error {
-	if h.over {
-		return nil
-	}
-	h.timer.Stop()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.over = true
-	return h.err
-}
-
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
 // Write sends p, behind the head if that still waits.
 func (aw *answerWriter) Write(p []byte) (int, error) {
 	if len(p) == 0 {
@@ -267,15 +206,10 @@ func (aw *answerWriter) count(n int) error {
 		return nil
 	}
 	if aw.left -= int64(n); aw.left < 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+		return tell.TooLong()
 	}
 	return nil
 }
-
-var (
-	errTooMuch   = errors.New("the body is longer than announced")
-	errTooLittle = errors.New("the body is shorter than announced")
-)
 
 // push sends the waiting output, p and tail.
 func (aw *answerWriter) push(p, tail []byte) error {
@@ -360,7 +294,7 @@ func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int6
 // end completes the body.
 func (aw *answerWriter) end(trailer *weir.Header) error {
 	if aw.left > 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
+		return tell.TooShort()
 	}
 	if aw.chunked {
 		aw.w.out = append(aw.w.out, "0\r\n"...)

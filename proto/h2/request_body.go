@@ -6,6 +6,7 @@ import (
 
 	"weir"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // A requestBody is the body of the request that a client sends on a stream. It is read by the handler's goroutine or,
@@ -99,8 +100,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 
 // WriteTo hands the body on in the pieces in which it is at hand.
 func (b *requestBody) WriteTo(dst io.Writer) (n int64, err error) {
-	buf := copyBuffers.Get().(*[copySize]byte)
-	defer copyBuffers.Put(buf)
+	buf := tell.Pieces.Get().(*[tell.PieceSize]byte)
+	defer tell.Pieces.Put(buf)
 	for {
 		k, rerr := b.Read(buf[:])
 		if k > 0 {

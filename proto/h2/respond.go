@@ -3,12 +3,12 @@ package h2
 import (
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // Respond implements weir.Stream: it writes the answer's head, body and trailer.
@@ -131,13 +131,6 @@ func (s *stream) encodeHead(x *weir.Exchange, w *answerWriter) {
 
 const dateSize = byte(len("Mon, 02 Jan 2006 15:04:05 GMT"))
 
-// headWait is how long an answer's head waits for the first bytes of its body, so that both leave together.
-const headWait = 5 * time.Millisecond
-
-const copySize = 32 << 10
-
-var copyBuffers = sync.Pool{New: func() any { return new([copySize]byte) }}
-
 // An answerWriter writes the body behind the head that waits in its stream.
 type answerWriter struct {
 	s     *stream
@@ -156,8 +149,8 @@ func (w *answerWriter) copy(body weir.Body) error {
 		w.s.late.Stop()
 		return err
 	}
-	buf := copyBuffers.Get().(*[copySize]byte)
-	defer copyBuffers.Put(buf)
+	buf := tell.Pieces.Get().(*[tell.PieceSize]byte)
+	defer tell.Pieces.Put(buf)
 	w.s.sendHeadSoon()
 	for {
 		n, err := body.Read(buf[:])
@@ -184,7 +177,7 @@ func (s *stream) sendHeadSoon() {
 	s.watching.Lock()
 	s.lateMark = s.mark
 	s.watching.Unlock()
-	s.late.Reset(headWait)
+	s.late.Reset(tell.HeadWait)
 }
 
 // sendLate is what the timer late does.
@@ -264,20 +257,15 @@ func (w *answerWriter) count(n int) error {
 		return nil
 	}
 	if w.left -= int64(n); w.left < 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+		return tell.TooLong()
 	}
 	return nil
 }
 
-var (
-	errTooMuch   = errors.New("the body is longer than announced")
-	errTooLittle = errors.New("the body is shorter than announced")
-)
-
 // end completes the body.
 func (w *answerWriter) end(trailer *weir.Header) error {
 	if w.left > 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
+		return tell.TooShort()
 	}
 	if trailer == nil || trailer.Len() == 0 {
 		return w.send(nil, true)

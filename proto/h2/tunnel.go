@@ -9,6 +9,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // A tunnel carries bytes between an upgraded stream and the server's connection, until both have ended. Where that
@@ -117,8 +118,8 @@ func tunnelFault(err error) error {
 // Run implements poll.Task: it carries what the client has sent.
 func (f *upFlow) Run(*poll.Worker) {
 	t, b, c := f.t, &f.t.s.body, f.t.s.c
-	buf := copyBuffers.Get().(*[copySize]byte)
-	defer copyBuffers.Put(buf)
+	buf := tell.Pieces.Get().(*[tell.PieceSize]byte)
+	defer tell.Pieces.Put(buf)
 	for {
 		c.mu.Lock()
 		n := b.take(c, buf[:])
@@ -161,9 +162,9 @@ func (f *upFlow) Run(*poll.Worker) {
 // Run implements poll.Task: it carries what the server has sent.
 func (f *downFlow) Run(*poll.Worker) {
 	t := f.t
-	buf := copyBuffers.Get().(*[copySize]byte)
+	buf := tell.Pieces.Get().(*[tell.PieceSize]byte)
 	asleep, err := f.carry(buf[:])
-	copyBuffers.Put(buf)
+	tell.Pieces.Put(buf)
 	if asleep {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"weir/internal/clock"
 	"weir/internal/poll"
 	"weir/proto/internal/ask"
+	"weir/proto/internal/tell"
 )
 
 // A flusher sends what it holds back.
@@ -126,7 +127,7 @@ func (r *round) content(most int) ([]byte, error) {
 		return r.in.content(most)
 	}
 	if r.head != nil {
-		r.str.SetReadDeadline(time.Now().Add(headWait))
+		r.str.SetReadDeadline(time.Now().Add(tell.HeadWait))
 		span, err := r.in.content(most)
 		if !isTimeout(err) {
 			return span, err

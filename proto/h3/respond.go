@@ -2,7 +2,6 @@ package h3
 
 import (
 	"errors"
-	"io"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"weir"
 	"weir/internal/clock"
+	"weir/proto/internal/tell"
 )
 
 // Respond implements weir.Stream: it writes the answer's head, body and trailer.
@@ -84,7 +84,7 @@ func (w *work) writeBody(x *weir.Exchange, aw *answerWriter) error {
 	if body == nil || aw.left == 0 {
 		return nil
 	}
-	if err := aw.copy(body); err != nil {
+	if err := tell.Copy(aw, body); err != nil {
 		aw.tellLate(x, err)
 		return err
 	}
@@ -164,68 +164,6 @@ type answerWriter struct {
 	slack int64 // nanoseconds that the client may yet take longer than the floor's speed asks for
 }
 
-// copy writes all of body.
-func (aw *answerWriter) copy(body weir.Body) error {
-	if wt, ok := body.(io.WriterTo); ok {
-		_, err := wt.WriteTo(aw)
-		return err
-	}
-	buf := inputs.Get().(*[inputSize]byte)
-	defer inputs.Put(buf)
-	head := aw.sendHeadSoon()
-	for {
-		n, err := body.Read(buf[:])
-		if herr := head.stop(); herr != nil {
-			return herr
-		}
-		if _, werr := aw.Write(buf[:n]); werr != nil {
-			return werr
-		}
-		switch err {
-		case nil:
-		case io.EOF:
-			return nil
-		default:
-			return err
-		}
-	}
-}
-
-// headWait is how long an answer's head waits for the first bytes of its body, so that both leave together.
-const headWait = 5 * time.Millisecond
-
-// A lateHead is an answer's head that leaves without the first bytes of the body where these take their time.
-type lateHead struct {
-	mu    sync.Mutex // protects the writer until over
-	over  bool
-	timer *time.Timer
-	err   error
-}
-
-func (aw *answerWriter) sendHeadSoon() *lateHead {
-	h := &lateHead{}
-	h.timer = time.AfterFunc(headWait, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if !h.over {
-			h.err = aw.Flush()
-		}
-	})
-	return h
-}
-
-// stop gives the writer back to the body's reader.
-func (h *lateHead) stop() error {
-	if h.over {
-		return nil
-	}
-	h.timer.Stop()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.over = true
-	return h.err
-}
-
 // Write sends p, behind the head if that still waits.
 func (aw *answerWriter) Write(p []byte) (int, error) {
 	err := aw.append(p)
@@ -251,7 +189,7 @@ func (aw *answerWriter) append(p []byte) error {
 	if aw.left < 0 {
 		w.out = appendFrame(w.out, frameData, uint64(len(p)))
 	} else if aw.left -= int64(len(p)); aw.left < 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooMuch}
+		return tell.TooLong()
 	}
 	if len(p) <= joinMax {
 		w.out = append(w.out, p...)
@@ -262,11 +200,6 @@ func (aw *answerWriter) append(p []byte) error {
 	}
 	return aw.send(p)
 }
-
-var (
-	errTooMuch   = errors.New("the body is longer than announced")
-	errTooLittle = errors.New("the body is shorter than announced")
-)
 
 // Flush sends the waiting output.
 func (aw *answerWriter) Flush() error {
@@ -331,7 +264,7 @@ func (aw *answerWriter) fault(err error) error {
 // end completes the body, and leaves what remains of it in the output.
 func (aw *answerWriter) end(trailer *weir.Header) error {
 	if aw.left > 0 {
-		return &weir.Fault{Op: "write answer", Side: weir.SideWeir, Cause: weir.CauseInternal, Err: errTooLittle}
+		return tell.TooShort()
 	}
 	if trailer != nil {
 		from := len(aw.w.out)

@@ -3,9 +3,9 @@ package h3
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"weir"
+	"weir/proto/internal/tell"
 )
 
 // ServerConfig is what a server does with the connections it is given. It is immutable.
@@ -21,28 +21,7 @@ type ServerConfig struct {
 }
 
 // Timeouts of a server. The zero value means the defaults.
-type Timeouts struct {
-	Header    time.Duration // for a whole request head, from its first byte, and for a handshake; default 10s
-	Idle      time.Duration // without a request; default 3m. A client that is silent altogether may be given up earlier
-	BodyFloor int64         // bytes per second that a body must move at, either way; default 1024
-	Tunnel    time.Duration // for silence on an upgraded stream; default 1h
-}
-
-func (t Timeouts) orDefaults() Timeouts {
-	if t.Header <= 0 {
-		t.Header = 10 * time.Second
-	}
-	if t.Idle <= 0 {
-		t.Idle = 3 * time.Minute
-	}
-	if t.BodyFloor <= 0 {
-		t.BodyFloor = 1024
-	}
-	if t.Tunnel <= 0 {
-		t.Tunnel = time.Hour
-	}
-	return t
-}
+type Timeouts = tell.Timeouts
 
 // A Server speaks HTTP/3 on the sockets it is given. All methods may be called concurrently.
 type Server struct {
@@ -66,7 +45,7 @@ func NewServer(c ServerConfig) *Server {
 // Configure changes what later exchanges are served with; those under way keep what they began with. Limits.Streams,
 // Timeouts.Idle and NoEarly hold for later connections.
 func (s *Server) Configure(c ServerConfig) {
-	c.Timeouts = c.Timeouts.orDefaults()
+	c.Timeouts = c.Timeouts.OrDefaults()
 	c.Limits = c.Limits.orDefaults()
 	s.config.Store(&c)
 }
