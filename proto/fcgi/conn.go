@@ -10,6 +10,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // A conn is one connection to a server. At most one exchange uses it at a time.
@@ -106,16 +107,11 @@ func (u *conn) expectBy(t int64) {
 	u.SetReadDeadline(t)
 }
 
-// writeFault: where not one byte was taken, no server can have acted on the request.
 func (u *conn) writeFault(err error, sent int) *weir.Fault {
 	if err == poll.ErrCanceled {
 		return u.canceled()
 	}
-	retry := weir.RetryIdempotent
-	if sent == 0 {
-		retry = weir.RetryAlways
-	}
-	return u.t.fault(weir.CauseUpstreamWrite, retry, "write to", err)
+	return ask.WriteFault(u.t.ep, err, sent)
 }
 
 // canceled tells why the wait was broken off: the client's doing, seen by the upload or by its connection.
@@ -125,7 +121,7 @@ func (u *conn) canceled() *weir.Fault {
 			return f
 		}
 	}
-	return &weir.Fault{Op: "wait for " + u.t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
+	return ask.Gone(u.t.ep)
 }
 
 // receive reads the head of the answer.

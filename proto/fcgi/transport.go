@@ -2,7 +2,6 @@ package fcgi
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -60,7 +59,7 @@ func (c TransportConfig) orDefaults() TransportConfig {
 		c.SplitPath = ".php"
 	}
 	if c.Dial == nil {
-		c.Dial = dialWith(c.Group)
+		c.Dial = ask.Dial(c.Group)
 	}
 	c.Limits = c.Limits.orDefaults()
 	c.Spool = c.Spool.orDefaults()
@@ -173,34 +172,19 @@ func (t *Transport) dial(x *weir.Exchange) (*conn, *weir.Fault) {
 	return &conn{Conn: c, t: t, errors: errorLines{to: t.cfg.Stderr}}, nil
 }
 
-// dialWith dials without any more ado.
-func dialWith(g *poll.Group) func(*weir.Exchange, string, int64) (poll.Conn, error) {
-	return func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
-		return g.Dial(address, x.Conn.Shard, deadline, func(c poll.Canceler) { x.Watch(c) })
-	}
-}
-
 func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
 	return ask.Fault(t.ep, c, r, op, err)
 }
 
 // readFault makes a fault of an error that ended the wait for an answer's head. begun: something had come.
 func (u *conn) readFault(err error, begun bool) *weir.Fault {
-	t, retry := u.t, weir.RetryIdempotent
-	if begun {
-		retry = weir.RetryNever
-	}
 	switch {
-	case err == poll.ErrTimeout:
-		return t.fault(weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
 	case err == poll.ErrCanceled:
 		return u.canceled()
-	case err == io.EOF:
-		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
 	case isMalformed(err):
-		return t.fault(weir.CauseUpstreamFraming, weir.RetryNever, "read from", err)
+		return u.t.fault(weir.CauseUpstreamFraming, weir.RetryNever, "read from", err)
 	}
-	return t.fault(weir.CauseUpstreamReset, retry, "read from", err)
+	return ask.ReadFault(u.t.ep, err, begun, weir.CauseUpstreamReset)
 }
 
 func isMalformed(err error) bool { return err == errRecord || err == errRequest || err == errType }

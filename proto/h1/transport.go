@@ -1,7 +1,6 @@
 package h1
 
 import (
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +40,7 @@ func (c TransportConfig) orDefaults() TransportConfig {
 	def(&c.Stall, time.Minute)
 	def(&c.KeepIdle, time.Minute)
 	if c.Dial == nil {
-		c.Dial = dialWith(c.Group)
+		c.Dial = ask.Dial(c.Group)
 	}
 	if c.KeepAlive == 0 {
 		c.KeepAlive = 1024
@@ -187,32 +186,16 @@ func (t *Transport) dial(x *weir.Exchange) (*upConn, *weir.Fault) {
 	return &upConn{Conn: c, t: t}, nil
 }
 
-// dialWith dials without any more ado.
-func dialWith(g *poll.Group) func(*weir.Exchange, string, int64) (poll.Conn, error) {
-	return func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
-		return g.Dial(address, x.Conn.Shard, deadline, func(c poll.Canceler) { x.Watch(c) })
-	}
-}
-
 func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *weir.Fault {
 	return ask.Fault(t.ep, c, r, op, err)
 }
 
 // readFault makes a fault of an error that ended the wait for an answer's head.
 func (u *upConn) readFault(err error, begun bool) *weir.Fault {
-	t, retry := u.t, weir.RetryIdempotent
-	if begun {
-		retry = weir.RetryNever
-	}
-	switch {
-	case err == poll.ErrTimeout:
-		return t.fault(weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
-	case err == poll.ErrCanceled:
+	if err == poll.ErrCanceled {
 		return u.canceled()
-	case err == io.EOF:
-		return t.fault(weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
 	}
-	return t.fault(t.causeOf(err), retry, "read from", err)
+	return ask.ReadFault(u.t.ep, err, begun, u.t.causeOf(err))
 }
 
 // causeOf is the cause of an error of reading that no rule of HTTP knows.

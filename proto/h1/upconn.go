@@ -8,6 +8,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/ask"
 )
 
 // An upConn is one connection to a server. At most one exchange uses it at a time.
@@ -93,16 +94,11 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 	return nil
 }
 
-// writeFault: where not one byte was taken, no server can have acted on the request.
 func (u *upConn) writeFault(err error, sent int) *weir.Fault {
 	if err == poll.ErrCanceled {
 		return u.canceled()
 	}
-	retry := weir.RetryIdempotent
-	if sent == 0 {
-		retry = weir.RetryAlways
-	}
-	return u.t.fault(weir.CauseUpstreamWrite, retry, "write to", err)
+	return ask.WriteFault(u.t.ep, err, sent)
 }
 
 // canceled tells why the wait was broken off: the client's doing, seen by the upload or by its connection.
@@ -112,7 +108,7 @@ func (u *upConn) canceled() *weir.Fault {
 			return f
 		}
 	}
-	return &weir.Fault{Op: "wait for " + u.t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
+	return ask.Gone(u.t.ep)
 }
 
 // receive reads heads until the final one.

@@ -216,7 +216,7 @@ func (t *Transport) fault(c weir.Cause, r weir.Retry, op string, err error) *wei
 
 // goneFault is the fault of an exchange whose client has gone.
 func (t *Transport) goneFault() *weir.Fault {
-	return &weir.Fault{Op: "wait for " + t.ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
+	return ask.Gone(t.ep)
 }
 
 // deadlineFault is the fault of a gRPC call whose time is over.

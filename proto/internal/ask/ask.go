@@ -5,6 +5,7 @@ package ask
 import (
 	"errors"
 	"fmt"
+	"io"
 	"syscall"
 	"time"
 
@@ -34,6 +35,45 @@ func DialFault(ep *weir.Endpoint, err error) *weir.Fault {
 		f.Side, f.Cause, f.Retry = weir.SideWeir, weir.CauseOverload, weir.RetryNever
 	}
 	return f
+}
+
+// Dial returns what connects to an address of g's network without any more ado, by a deadline of clock.Now, unless the
+// client of x goes before.
+func Dial(g *poll.Group) func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+	return func(x *weir.Exchange, address string, deadline int64) (poll.Conn, error) {
+		return g.Dial(address, x.Conn.Shard, deadline, func(c poll.Canceler) { x.Watch(c) })
+	}
+}
+
+// WriteFault makes a fault of an error of writing a request to ep. Where not one byte was taken, no server can have acted on
+// it.
+func WriteFault(ep *weir.Endpoint, err error, sent int) *weir.Fault {
+	retry := weir.RetryIdempotent
+	if sent == 0 {
+		retry = weir.RetryAlways
+	}
+	return Fault(ep, weir.CauseUpstreamWrite, retry, "write to", err)
+}
+
+// ReadFault makes a fault of an error that ended the wait for the head of ep's answer. begun: something of it had come.
+// other is the cause of an error that no rule of HTTP knows.
+func ReadFault(ep *weir.Endpoint, err error, begun bool, other weir.Cause) *weir.Fault {
+	retry := weir.RetryIdempotent
+	if begun {
+		retry = weir.RetryNever
+	}
+	switch err {
+	case poll.ErrTimeout:
+		return Fault(ep, weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
+	case io.EOF:
+		return Fault(ep, weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
+	}
+	return Fault(ep, other, retry, "read from", err)
+}
+
+// Gone is the fault of a wait for ep that was broken off, since the client has gone.
+func Gone(ep *weir.Endpoint) *weir.Fault {
+	return &weir.Fault{Op: "wait for " + ep.Name, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: poll.ErrCanceled}
 }
 
 // MayRepeat reports whether x may go out once more after f, with which a connection ended that had been used before: the
