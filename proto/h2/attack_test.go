@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/section"
 )
 
 // ok answers without looking.
@@ -210,8 +211,8 @@ func TestHeaderBombs(t *testing.T) {
 			}
 		}
 		want = "431"
-		bomb := appendString(append(request("GET"), 0x40), "a")
-		bomb = appendString(bomb, strings.Repeat("x", 3900))
+		bomb := section.AppendString(append(request("GET"), 0x40), "a")
+		bomb = section.AppendString(bomb, strings.Repeat("x", 3900))
 		expect(1, append(bomb, bytes.Repeat([]byte{0x80 | 62}, 10000)...)) // 40 MB of fields
 		expect(3, request("GET", "large", strings.Repeat("x", 70000)))
 		many := request("GET")

@@ -2,7 +2,6 @@ package h2
 
 import (
 	"strconv"
-	"strings"
 
 	"weir"
 	"weir/proto/internal/section"
@@ -59,9 +58,6 @@ var staticField = [256]uint8{
 	weir.FieldVia:               60,
 }
 
-// secret marks the fields that nobody on the way may put into a table (RFC 7541, section 7.1.3).
-var secret = [256]bool{weir.FieldAuthorization: true, weir.FieldCookie: true, weir.FieldSetCookie: true}
-
 const (
 	hpackIndexed = 0x80 // a whole field of the table; 7 bits of index
 	hpackLiteral = 0x00 // not to be indexed; 4 bits of index
@@ -69,59 +65,31 @@ const (
 	hpackResize  = 0x20 // the table's new size; 5 bits
 )
 
-// appendInt appends n in the lower bits of a byte whose upper ones are those of first (RFC 7541, section 5.1).
-func appendInt(dst []byte, first byte, bits uint, n int) []byte {
-	most := 1<<bits - 1
-	if n < most {
-		return append(dst, first|byte(n))
-	}
-	dst = append(dst, first|byte(most))
-	for n -= most; n >= 0x80; n >>= 7 {
-		dst = append(dst, byte(n)|0x80)
-	}
-	return append(dst, byte(n))
-}
-
-func appendString(dst []byte, s string) []byte {
-	return append(appendInt(dst, 0, 7, len(s)), s...)
-}
-
 // appendIndexed appends a field by its index in the static table.
 func appendIndexed(dst []byte, index byte) []byte { return append(dst, hpackIndexed|index) }
 
 // appendNamed appends a field whose name stands in the static table.
 func appendNamed(dst []byte, kind byte, index int, value string) []byte {
-	return appendString(appendInt(dst, kind, 4, index), value)
+	return section.AppendString(section.AppendInt(dst, kind, 4, index), value)
 }
 
 // appendLiteral appends a field by its name, which is put into lower case.
 func appendLiteral(dst []byte, kind byte, name, value string) []byte {
-	dst = appendInt(append(dst, kind), 0, 7, len(name))
-	at := len(dst)
-	dst = append(dst, name...)
-	for i := at; i < len(dst); i++ {
-		if c := dst[i]; 'A' <= c && c <= 'Z' {
-			dst[i] = c + 'a' - 'A'
-		}
-	}
-	return appendString(dst, value)
+	dst = section.AppendInt(append(dst, kind), 0, 7, len(name))
+	return section.AppendString(section.AppendLower(dst, name), value)
 }
 
-// appendFields appends the fields of h. A name or value that may not stand in a head, which no codec lets in and only a
-// handler could have made, is left out, and so are the fields that belong to an HTTP/1 connection.
+// appendFields appends the fields of h that may be sent.
 func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
 	for i := range fields {
 		f := &fields[i]
-		value := f.Value
-		if !f.Wire {
-			value = strings.Trim(value, " \t")
-			if section.Own(f.ID) || !section.IsToken(f.Name) || !section.IsValue(value) {
-				continue
-			}
+		value, ok := section.Sendable(f)
+		if !ok {
+			continue
 		}
 		kind := byte(hpackLiteral)
-		if secret[f.ID] {
+		if section.Secret(f.ID) {
 			kind = hpackNever
 		}
 		if at := staticField[f.ID]; at != 0 {
@@ -137,8 +105,8 @@ func appendFields(dst []byte, h *weir.Header) []byte {
 func appendLength(dst []byte, n int64) []byte {
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
-	dst = appendInt(dst, hpackLiteral, 4, staticLength)
-	return append(appendInt(dst, 0, 7, len(text)), text...)
+	dst = section.AppendInt(dst, hpackLiteral, 4, staticLength)
+	return append(section.AppendInt(dst, 0, 7, len(text)), text...)
 }
 
 // appendStatus appends :status.
@@ -159,7 +127,7 @@ func appendStatus(dst []byte, status int) []byte {
 	case 500:
 		return appendIndexed(dst, 14)
 	}
-	dst = append(appendInt(dst, hpackLiteral, 4, staticStatus), 3)
+	dst = append(section.AppendInt(dst, hpackLiteral, 4, staticStatus), 3)
 	return append(dst, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10))
 }
 
@@ -173,7 +141,7 @@ func appendRequest(dst []byte, r *weir.Request, scheme string) []byte {
 	case !r.HasQuery():
 		dst = appendNamed(dst, hpackLiteral, staticPath, r.Path)
 	default:
-		dst = appendInt(appendInt(dst, hpackLiteral, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))
+		dst = section.AppendInt(section.AppendInt(dst, hpackLiteral, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))
 		dst = append(append(append(dst, r.Path...), '?'), r.Query...)
 	}
 	return appendFields(dst, &r.Header)

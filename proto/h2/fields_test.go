@@ -120,7 +120,7 @@ func TestEncode(t *testing.T) {
 		if section.Own(f.ID) || strings.HasSuffix(f.Name, "Bad") {
 			continue
 		}
-		if g := got[i]; g.Name != strings.ToLower(f.Name) || g.Value != f.Value || g.Sensitive != secret[f.ID] {
+		if g := got[i]; g.Name != strings.ToLower(f.Name) || g.Value != f.Value || g.Sensitive != section.Secret(f.ID) {
 			t.Errorf("%+v became %+v", f, g)
 		}
 		i++

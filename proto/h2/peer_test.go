@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2/hpack"
+
+	"weir/proto/internal/section"
 )
 
 // A peer is a client that says what it likes, frame by frame.
@@ -194,8 +196,8 @@ func (p *peer) answer() (stream uint32, status, body string) {
 func block(fields ...string) []byte {
 	var b []byte
 	for i := 0; i < len(fields); i += 2 {
-		b = appendString(append(b, hpackLiteral), fields[i])
-		b = appendString(b, fields[i+1])
+		b = section.AppendString(append(b, hpackLiteral), fields[i])
+		b = section.AppendString(b, fields[i+1])
 	}
 	return b
 }

@@ -8,6 +8,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/section"
 	"weir/proto/internal/tell"
 )
 
@@ -107,7 +108,7 @@ func (s *stream) encodeHead(x *weir.Exchange, w *answerWriter) {
 	r := &x.Response
 	p := appendFields(appendStatus(s.head[:0], r.Status), &r.Header)
 	if !r.Header.HasKnown(weir.FieldDate) {
-		p = appendInt(p, hpackLiteral, 4, staticDate)
+		p = section.AppendInt(p, hpackLiteral, 4, staticDate)
 		p = clock.AppendDate(append(p, dateSize))
 	}
 	n := int64(0)

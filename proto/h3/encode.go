@@ -20,84 +20,55 @@ const (
 	qpackNever   = 0x20 // with qpackNamed: nobody on the way may put it into a table
 )
 
-// secret marks the fields that nobody on the way may put into a table (RFC 9204, section 7.1.3).
-var secret = [256]bool{weir.FieldAuthorization: true, weir.FieldCookie: true, weir.FieldSetCookie: true}
-
 // appendPrefix appends what a section without a dynamic table begins with.
 func appendPrefix(dst []byte) []byte { return append(dst, 0, 0) }
 
-// appendInt appends n in the lower bits of a byte whose upper ones are those of first (RFC 7541, section 5.1).
-func appendInt(dst []byte, first byte, bits uint, n int) []byte {
-	most := 1<<bits - 1
-	if n < most {
-		return append(dst, first|byte(n))
-	}
-	dst = append(dst, first|byte(most))
-	for n -= most; n >= 0x80; n >>= 7 {
-		dst = append(dst, byte(n)|0x80)
-	}
-	return append(dst, byte(n))
-}
-
-func appendString(dst []byte, s string) []byte {
-	return append(appendInt(dst, 0, 7, len(s)), s...)
-}
-
-func appendIndexed(dst []byte, i int) []byte { return appendInt(dst, qpackIndexed, 6, i) }
+func appendIndexed(dst []byte, i int) []byte { return section.AppendInt(dst, qpackIndexed, 6, i) }
 
 func appendNamed(dst []byte, kind byte, i int, value string) []byte {
-	return appendString(appendInt(dst, kind, 4, i), value)
+	return section.AppendString(section.AppendInt(dst, kind, 4, i), value)
 }
 
 // appendLiteral appends a field by its name, which is put into lower case.
 func appendLiteral(dst []byte, name, value string) []byte {
-	dst = appendInt(dst, qpackLiteral, 3, len(name))
-	at := len(dst)
-	dst = append(dst, name...)
-	for i := at; i < len(dst); i++ {
-		if c := dst[i]; 'A' <= c && c <= 'Z' {
-			dst[i] = c + 'a' - 'A'
-		}
-	}
-	return appendString(dst, value)
+	dst = section.AppendInt(dst, qpackLiteral, 3, len(name))
+	return section.AppendString(section.AppendLower(dst, name), value)
 }
 
-// appendFields appends the fields of h. A name or value that may not stand in a head, which no codec lets in and only a
-// handler could have made, is left out, and so are the fields that belong to an HTTP/1 connection.
+// appendFields appends the fields of h that may be sent.
 func appendFields(dst []byte, h *weir.Header) []byte {
 	fields := h.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if section.Own(f.ID) || !f.Wire && (!section.IsToken(f.Name) || !section.IsValue(f.Value)) {
-			continue
+		if value, ok := section.Sendable(f); ok {
+			dst = appendField(dst, f, value)
 		}
-		dst = appendField(dst, f)
 	}
 	return dst
 }
 
-func appendField(dst []byte, f *weir.Field) []byte {
+func appendField(dst []byte, f *weir.Field, value string) []byte {
 	e := staticByID[f.ID]
 	for i := e.at; i < e.at+e.n; i++ {
-		if staticTable[i].value == f.Value {
+		if staticTable[i].value == value {
 			return appendIndexed(dst, int(i))
 		}
 	}
 	switch {
 	case e.n == 0:
-		return appendLiteral(dst, f.Name, f.Value)
-	case secret[f.ID]:
-		return appendNamed(dst, qpackNamed|qpackNever, int(e.at), f.Value)
+		return appendLiteral(dst, f.Name, value)
+	case section.Secret(f.ID):
+		return appendNamed(dst, qpackNamed|qpackNever, int(e.at), value)
 	}
-	return appendNamed(dst, qpackNamed, int(e.at), f.Value)
+	return appendNamed(dst, qpackNamed, int(e.at), value)
 }
 
 // appendLength appends Content-Length.
 func appendLength(dst []byte, n int64) []byte {
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
-	dst = appendInt(dst, qpackNamed, 4, staticContentLength)
-	return append(appendInt(dst, 0, 7, len(text)), text...)
+	dst = section.AppendInt(dst, qpackNamed, 4, staticContentLength)
+	return append(section.AppendInt(dst, 0, 7, len(text)), text...)
 }
 
 // appendStatus appends :status, a number of three digits.
@@ -105,7 +76,7 @@ func appendStatus(dst []byte, status int) []byte {
 	if status < len(staticByStatus) && staticByStatus[status] != 0 {
 		return appendIndexed(dst, int(staticByStatus[status]))
 	}
-	dst = append(appendInt(dst, qpackNamed, 4, staticStatus), 3)
+	dst = append(section.AppendInt(dst, qpackNamed, 4, staticStatus), 3)
 	return append(dst, byte('0'+status/100%10), byte('0'+status/10%10), byte('0'+status%10))
 }
 
@@ -126,7 +97,7 @@ func appendRequest(dst []byte, r *weir.Request, protocol string) []byte {
 	case !r.HasQuery():
 		return appendNamed(dst, qpackNamed, staticPath, r.Path)
 	}
-	dst = appendInt(appendInt(dst, qpackNamed, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))
+	dst = section.AppendInt(section.AppendInt(dst, qpackNamed, 4, staticPath), 0, 7, len(r.Path)+1+len(r.Query))
 	return append(append(append(dst, r.Path...), '?'), r.Query...)
 }
 

@@ -152,9 +152,9 @@ func (r *raw) head(in *input) (int, weir.Header) {
 func fields(pairs ...string) []byte {
 	out := appendPrefix(openHeaders(nil))
 	for i := 0; i < len(pairs); i += 2 {
-		out = appendInt(out, qpackLiteral, 3, len(pairs[i]))
+		out = section.AppendInt(out, qpackLiteral, 3, len(pairs[i]))
 		out = append(out, pairs[i]...)
-		out = appendString(out, pairs[i+1])
+		out = section.AppendString(out, pairs[i+1])
 	}
 	return closeHeaders(out, 0)
 }

@@ -157,11 +157,11 @@ func appendRequestFields(out []byte, q *weir.Request) []byte {
 	fields := q.Header.Fields()
 	for i := range fields {
 		f := &fields[i]
-		if section.Own(f.ID) || !f.Wire && (!section.IsToken(f.Name) || !section.IsValue(f.Value)) ||
-			q.Upgrade != "" && weir.EqualFold(f.Name, websocket.KeyField) {
+		value, ok := section.Sendable(f)
+		if !ok || q.Upgrade != "" && weir.EqualFold(f.Name, websocket.KeyField) {
 			continue
 		}
-		out = appendField(out, f)
+		out = appendField(out, f, value)
 	}
 	switch n := int64(0); {
 	case q.Upgrade != "":
