@@ -129,7 +129,7 @@ func explainListen(spec *ListenerSpec, err error) error {
 	}
 	switch errno {
 	case syscall.EADDRINUSE:
-		return fmt.Errorf("listen on %q: %w; another program listens there, `ss -ltnp` tells which", spec.Address, errno)
+		return fmt.Errorf("listen on %q: %w; %s", spec.Address, errno, whoListens(spec.Address))
 	case syscall.EACCES:
 		return fmt.Errorf("listen on %q: %w; ports below 1024 need root or CAP_NET_BIND_SERVICE, a unix socket a directory that may be written to", spec.Address, errno)
 	case syscall.EADDRNOTAVAIL:
@@ -182,4 +182,13 @@ func (l *listener) resume(s *Server) {
 	if err != nil {
 		s.config.Log.Error("listener lost", "listener", l.name(), "error", err)
 	}
+}
+
+// whoListens tells who may have an address: a port is also taken by a connection that goes out from it.
+func whoListens(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "another program listens there"
+	}
+	return fmt.Sprintf("another program listens there, or has a connection from that port; `ss -tanp 'sport = :%s'` tells which", port)
 }

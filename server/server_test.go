@@ -205,7 +205,7 @@ func TestSwapFailsWhole(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		`listener "busy": listen on "` + taken.Addr().String() + `": address already in use`,
+		`listener "busy": listen on "` + taken.Addr().String() + `": address already in use; another program listens there, or has a connection`,
 		`listener "far": listen on "192.0.2.1:80": cannot assign requested address`,
 	} {
 		if !strings.Contains(err.Error(), want) {
