@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,7 +21,8 @@ type Sealed struct {
 	tls  *tls.Conn
 	wire wire
 
-	quiet bool // the reader's: the last read found nothing, here or below
+	quiet bool        // the reader's: the last read found nothing, here or below
+	ended atomic.Bool // by a fatal alert, of this side or the other: nothing may be said behind it
 }
 
 var _ Conn = (*Sealed)(nil)
@@ -84,6 +86,9 @@ func (s *Sealed) readError(err error) error {
 	}
 	if err == io.EOF && s.wire.failed == io.EOF {
 		return io.ErrUnexpectedEOF
+	}
+	if err != io.EOF {
+		s.ended.Store(true)
 	}
 	return err
 }
@@ -194,8 +199,12 @@ func (s *Sealed) Close() error {
 	return s.Conn.Close()
 }
 
-// farewell runs say with no patience for a peer that takes nothing.
+// farewell runs say with no patience for a peer that takes nothing. A connection that TLS has failed on needs none (RFC 8446,
+// section 6.2).
 func (s *Sealed) farewell(say func() error) {
+	if s.ended.Load() {
+		return
+	}
 	s.Conn.SetWriteDeadline(1)
 	say()
 	s.Conn.SetWriteDeadline(0)

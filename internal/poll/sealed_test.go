@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,6 +210,28 @@ func TestSealedCutOff(t *testing.T) {
 	got, err := io.ReadAll(readerOf{c})
 	if string(got) != "half" || err != io.ErrUnexpectedEOF {
 		t.Fatalf("read %q, %v; want io.ErrUnexpectedEOF", got, err)
+	}
+}
+
+// After a fatal alert the connection ends, without another word that it ended well.
+func TestSealedEndsWithTheAlert(t *testing.T) {
+	for what, record := range map[string]string{
+		"a forged record":   "\x17\x03\x03\x00\x20" + strings.Repeat("x", 32),
+		"an oversized one":  "\x17\x03\x03\xff\xff",
+		"of a strange type": "\x63\x03\x03\x00\x13" + strings.Repeat("x", 19),
+	} {
+		c, far := kinds["TLS server"](t)(t)
+		tcp := far.(*sealedFar).tcp
+		tcp.Write([]byte(record))
+		if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			t.Fatalf("%s: read: %v", what, err)
+		}
+		c.CloseWrite()
+		c.Close()
+		said, err := io.ReadAll(tcp)
+		if want := "\x17\x03\x03\x00\x13"; err != nil || len(said) != len(want)+0x13 || !strings.HasPrefix(string(said), want) {
+			t.Errorf("%s: got %x, %v; want one alert", what, said, err)
+		}
 	}
 }
 
