@@ -83,7 +83,7 @@ func readAll(f *os.File) ([]byte, error) {
 // A globber finds the files of a pattern within limits.
 type globber struct{ left int }
 
-// glob is filepath.Glob that gives up when it has seen too much.
+// glob is filepath.Glob that passes over hidden names and gives up when it has seen too much.
 func glob(pattern string) ([]string, error) {
 	if _, err := filepath.Match(pattern, ""); err != nil {
 		return nil, err
@@ -121,7 +121,8 @@ func (g *globber) glob(pattern string) ([]string, error) {
 	return out, nil
 }
 
-// list are the names in one folder that the pattern fits; there are none in what is no folder or cannot be read.
+// list are the names in one folder that the pattern fits; there are none in what is no folder or cannot be read. As in
+// a shell, hidden names, such as an editor's ".#shop.hcl", fit only a pattern that begins with a dot itself.
 func (g *globber) list(folder, pattern string) ([]string, error) {
 	if folder == "" {
 		folder = "."
@@ -146,7 +147,7 @@ func (g *globber) list(folder, pattern string) ([]string, error) {
 	}
 	var out []string
 	for _, name := range names {
-		if fits, _ := filepath.Match(pattern, name); fits {
+		if fits, _ := filepath.Match(pattern, name); fits && (name[0] != '.' || pattern[0] == '.') {
 			out = append(out, filepath.Join(folder, name))
 		}
 	}

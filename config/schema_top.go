@@ -30,7 +30,7 @@ site "shop.example.com" {
 			{name: "trusted_proxies", kind: networks, vital: true, laterOf: []string{"cloudflare", "cloudfront", "fastly", "akamai", "google"}, doc: "Networks of proxies whose X-Forwarded-For and Forwarded are believed; without it nobody's are."},
 			{name: "trusted_fields", kind: text, vital: true, def: ForwardedX, oneOf: forwardedModes(), doc: "Which fields of trusted proxies are believed: X-Forwarded-For and its like, or Forwarded."},
 			{name: "trusted_host", kind: boolean, vital: true, def: "false", doc: "X-Forwarded-Host of a trusted proxy decides on the site."},
-			{name: "include", kind: texts, example: `["sites/*.hcl"]`, doc: "Further files, as patterns relative to the folder of this one; all files together are one configuration."},
+			{name: "include", kind: texts, example: `["sites/*.hcl"]`, doc: "Further files, as patterns relative to the folder of this one, which hidden files do not fit; all files together are one configuration."},
 		},
 		blocks: []*block{
 			listenerBlock(),

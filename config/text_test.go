@@ -168,6 +168,23 @@ func TestIncludesEnd(t *testing.T) {
 	}
 }
 
+// Hidden files, such as those that editors lock others with, are meant only where the pattern says so.
+func TestGlobPassesOverHiddenNames(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.hcl", ".b.hcl", ".old/c.hcl", "new/d.hcl"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pattern, want := range map[string]string{"*.hcl": "a.hcl", "?b.hcl": "", ".*.hcl": ".b.hcl", "*/*.hcl": "new/d.hcl", ".old/*": ".old/c.hcl"} {
+		got, err := glob(filepath.Join(dir, pattern))
+		if found := strings.ReplaceAll(strings.Join(got, " "), dir+"/", ""); err != nil || found != want {
+			t.Errorf("%s: %q, %v, want %q", pattern, found, err, want)
+		}
+	}
+}
+
 // A pattern sees a bounded number of names, however it goes up and down.
 func TestGlobEnds(t *testing.T) {
 	dir := t.TempDir()
