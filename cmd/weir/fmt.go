@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -106,19 +108,35 @@ func (c *cli) readSource(file string) (name string, src []byte, err error) {
 	return file, src, err
 }
 
-// replaceFile changes a file's content at once, so that nobody, such as a watching weir, reads half of it.
+// replaceFile changes a file's content at once, so that nobody, such as a watching weir, reads half of it. A link stays a
+// link, and what root formats stays whose it was.
 func replaceFile(name string, content []byte) error {
+	name, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
 	temp := name + ".weir-fmt"
-	if err := os.WriteFile(temp, content, info.Mode().Perm()); err != nil {
+	if err := writeLike(info, temp, content); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, name); err != nil {
 		os.Remove(temp)
 		return err
+	}
+	return nil
+}
+
+// writeLike writes a file that has the mode and, if weir is root, the owner of another.
+func writeLike(other os.FileInfo, name string, content []byte) error {
+	if err := os.WriteFile(name, content, other.Mode().Perm()); err != nil {
+		return err
+	}
+	if s, ok := other.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		return os.Chown(name, int(s.Uid), int(s.Gid))
 	}
 	return nil
 }
