@@ -2,6 +2,10 @@ package cert
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
 
 	"weir"
 	"weir/internal/poll"
@@ -38,7 +42,8 @@ func (d *Dialer) Dial(x *weir.Exchange, address string, deadline int64) (poll.Co
 // Seal agrees on keys with a server that c leads to, until deadline. A connection that it does not return it has
 // closed. watch, which may be nil, is given the canceler of the wait for as long as it lasts.
 func Seal(c poll.Conn, config *tls.Config, deadline int64, watch func(poll.Canceler)) (poll.Conn, error) {
-	s := poll.SealClient(c, config)
+	var asked bool
+	s := poll.SealClient(c, noting(&asked, config))
 	c.SetReadDeadline(deadline)
 	c.SetWriteDeadline(deadline)
 	if watch != nil {
@@ -47,21 +52,45 @@ func Seal(c poll.Conn, config *tls.Config, deadline int64, watch func(poll.Cance
 	}
 	if err := s.Handshake(); err != nil {
 		c.Close()
-		return nil, handshakeError(err)
+		return nil, handshakeError(err, asked)
 	}
 	c.SetReadDeadline(0)
 	c.SetWriteDeadline(0)
 	return s, nil
 }
 
-// handshakeError makes a fault of an error that TLS knows the reason of.
-func handshakeError(err error) error {
+// noting returns config with a note of whether the server asks for a certificate where there is none to show.
+func noting(asked *bool, config *tls.Config) *tls.Config {
+	if config.GetClientCertificate != nil || len(config.Certificates) > 0 {
+		return config
+	}
+	c := config.Clone()
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		*asked = true
+		return &tls.Certificate{}, nil
+	}
+	return c
+}
+
+// handshakeError makes a fault of an error that TLS knows the reason of, or that the connection broke off with. Servers of
+// TLS 1.2 that asked for a certificate in vain have no alert of their own for that (RFC 5246, section 7.4.6).
+func handshakeError(err error, asked bool) error {
 	cause := UpstreamCause(err)
+	switch {
+	case cause == weir.CauseUpstreamTLSHandshake && asked && isAlert(err, handshakeFailure):
+		cause = weir.CauseUpstreamTLSCertificateAsked
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		cause, err = weir.CauseUpstreamClosed, brokenOff(err)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		cause, err = weir.CauseUpstreamReset, brokenOff(err)
+	}
 	if cause == weir.CauseNone {
 		return err
 	}
 	return &weir.Fault{Op: "handshake", Side: weir.SideUpstream, Cause: cause, Retry: weir.RetryAlways, Err: err}
 }
+
+func brokenOff(err error) error { return fmt.Errorf("in the handshake of TLS: %w", err) }
 
 // UpstreamCause is the cause of what a handshake with a server failed at; CauseNone: TLS does not know it.
 func UpstreamCause(err error) weir.Cause { return upstreamCauses[CauseOf(err)] }

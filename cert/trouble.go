@@ -131,6 +131,14 @@ var alerts = map[string]Trouble{
 	tls.AlertError(120).Error(): ProtocolMismatch,  // no_application_protocol
 }
 
+const handshakeFailure = tls.AlertError(40)
+
+// isAlert reports whether err is an alert of the other side's.
+func isAlert(err error, a tls.AlertError) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" && op.Err != nil && op.Err.Error() == a.Error()
+}
+
 // ofAlert is for what the other side said before it hung up.
 func ofAlert(err error) Trouble {
 	var op *net.OpError

@@ -65,7 +65,7 @@ func ReadFault(ep *weir.Endpoint, err error, begun bool, other weir.Cause) *weir
 	switch err {
 	case poll.ErrTimeout:
 		return Fault(ep, weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work
-	case io.EOF:
+	case io.EOF, io.ErrUnexpectedEOF: // the latter: without TLS's goodbye
 		return Fault(ep, weir.CauseUpstreamClosed, retry, "read from", io.ErrUnexpectedEOF)
 	}
 	return Fault(ep, other, retry, "read from", err)

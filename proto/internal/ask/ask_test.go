@@ -44,6 +44,25 @@ func TestDialFault(t *testing.T) {
 	}
 }
 
+func TestReadFault(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		begun bool
+		cause weir.Cause
+		retry weir.Retry
+	}{
+		{io.EOF, false, weir.CauseUpstreamClosed, weir.RetryIdempotent},
+		{io.ErrUnexpectedEOF, false, weir.CauseUpstreamClosed, weir.RetryIdempotent}, // inside TLS, without a goodbye
+		{io.ErrUnexpectedEOF, true, weir.CauseUpstreamClosed, weir.RetryNever},
+		{poll.ErrTimeout, false, weir.CauseUpstreamHeaderTimeout, weir.RetryNever},
+		{syscall.ECONNRESET, false, weir.CauseUpstreamReset, weir.RetryIdempotent},
+	} {
+		if f := ReadFault(server, tt.err, tt.begun, weir.CauseUpstreamReset); f.Cause != tt.cause || f.Retry != tt.retry {
+			t.Errorf("%v, begun %v: %+v", tt.err, tt.begun, f)
+		}
+	}
+}
+
 func TestMayRepeat(t *testing.T) {
 	for _, tt := range []struct {
 		method  string
