@@ -78,6 +78,8 @@ type ExplainRequest struct {
 	URL    string      `json:"url"`
 	Header http.Header `json:"header,omitempty"`
 	Client string      `json:"client,omitempty"` // address of the client; "": loopback
+	// Listener is the name of the one that takes it; "": the one with the URL's port, or else the first.
+	Listener string `json:"listener,omitempty"`
 }
 
 // A Config is what the admin server is made of.

@@ -105,7 +105,7 @@ func (a *api) reload(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) explainQuery(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	e := ExplainRequest{Method: q.Get("method"), URL: q.Get("url"), Client: q.Get("client"), Header: http.Header{}}
+	e := ExplainRequest{Method: q.Get("method"), URL: q.Get("url"), Client: q.Get("client"), Listener: q.Get("listener"), Header: http.Header{}}
 	for _, line := range q["header"] {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {

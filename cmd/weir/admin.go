@@ -125,7 +125,7 @@ func text(found config.Diagnostics) string {
 
 // Explain implements admin.Engine.
 func (s steering) Explain(r admin.ExplainRequest) (any, error) {
-	q := assemble.Request{Method: r.Method, URL: r.URL}
+	q := assemble.Request{Method: r.Method, URL: r.URL, Listener: r.Listener}
 	if r.Client != "" {
 		client, err := netip.ParseAddr(r.Client)
 		if err != nil {

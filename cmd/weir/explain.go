@@ -61,8 +61,8 @@ nothing to explain.`,
 		switch {
 		case f.admin == "":
 			e, err = c.explainFile(file, q)
-		case f.listener != "" || cmd.Flags().Changed("config"):
-			return errors.New("--admin asks a running weir, which has its own configuration and listeners: leave out --config and --listener")
+		case cmd.Flags().Changed("config"):
+			return errors.New("--admin asks a running weir, which has its own configuration: leave out --config")
 		default:
 			e, err = explainLive(cmd.Context(), f.admin, q)
 		}
@@ -111,7 +111,7 @@ func (c *cli) explainFile(file func() (string, error), q assemble.Request) (*ass
 
 // explainLive asks the weir with that admin address.
 func explainLive(ctx context.Context, address string, q assemble.Request) (*assemble.Explanation, error) {
-	r := admin.ExplainRequest{Method: q.Method, URL: q.URL, Client: q.Client.String(), Header: http.Header{}}
+	r := admin.ExplainRequest{Method: q.Method, URL: q.URL, Client: q.Client.String(), Listener: q.Listener, Header: http.Header{}}
 	for _, f := range q.Header {
 		r.Header.Add(f.Name, f.Value)
 	}
