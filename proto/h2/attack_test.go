@@ -3,6 +3,7 @@ package h2
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"weir"
+	"weir/proto/internal/tell"
 	"weir/proto/internal/section"
 )
 
@@ -309,6 +311,63 @@ func TestUntakenAnswers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A quiet is a body that does not come before it is closed.
+type quiet chan struct{}
+
+func (q quiet) Read([]byte) (int, error) { <-q; return 0, io.EOF }
+func (quiet) Close() error               { return nil }
+func (quiet) Len() int64                 { return -1 }
+func (quiet) Trailer() *weir.Header      { return nil }
+
+// A client that takes nothing makes the server hold only so much of interim answers without end, and of heads whose
+// content is late.
+func TestUntakenHeads(t *testing.T) {
+	var large weir.Header
+	large.Add("Link", strings.Repeat("x", 60_000))
+	late := make(quiet)
+	for name, answer := range map[string]func(x *weir.Exchange) error{
+		"interim": func(x *weir.Exchange) error {
+			for {
+				if err := x.Inform(103, &large); err != nil {
+					return err
+				}
+			}
+		},
+		"late": func(x *weir.Exchange) error {
+			x.Response.Status, x.Response.Body = 200, late
+			x.Response.Header.Add("Link", large.Get("Link"))
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "poller")
+			w.serve(ServerConfig{Handler: weir.HandlerFunc(answer)})
+			p := w.peer()
+			defer p.Close()
+			holds := func() (n int) {
+				w.srv.each(func(c *conn) {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					n = len(c.out)
+				})
+				return n
+			}
+			for i := range 120 {
+				p.send(get(id(i)))
+			}
+			waitFor(t, "a full output", func() bool { return holds() >= outMost })
+			for end := time.Now().Add(20 * tell.HeadWait); time.Now().Before(end); runtime.Gosched() {
+				if n := holds(); n > outMost+70_000 {
+					t.Fatalf("the output holds %d bytes", n)
+				}
+			}
+			if name == "late" {
+				close(late)
+			}
+		})
+	}
 }
 
 // waitFor asks again and again.

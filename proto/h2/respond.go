@@ -181,6 +181,9 @@ func (s *stream) sendHeadSoon() {
 	s.late.Reset(tell.HeadWait)
 }
 
+// lateAgain is how much later it is looked again whether there is room for a head whose body is late.
+const lateAgain = 100 * time.Millisecond
+
 // sendLate is what the timer late does.
 func (s *stream) sendLate() {
 	s.watching.Lock()
@@ -190,9 +193,13 @@ func (s *stream) sendLate() {
 	}
 	c := s.c
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.waiting && len(c.out) >= outMost {
+		s.late.Reset(lateAgain)
+		return
+	}
 	s.appendHead(false)
 	c.flushSoon()
-	c.mu.Unlock()
 }
 
 // appendHead appends the head that waits. c.mu is held.
@@ -209,8 +216,8 @@ func (w *answerWriter) Flush() error {
 	s := w.s
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	if s.dead != nil {
-		return s.goneFault("write answer")
+	if err := s.room(); err != nil {
+		return err
 	}
 	s.appendHead(false)
 	s.c.flushHeld()
@@ -391,6 +398,18 @@ func (s *stream) ready(f *floor, content bool) error {
 			return nil
 		}
 	}
+}
+
+// room waits until the output takes a head. c.mu is held, but not meanwhile.
+func (s *stream) room() error {
+	err := s.ready(nil, false)
+	if s.sending.in == &s.c.crowded {
+		s.sending.remove()
+	}
+	if err != nil {
+		s.c.wakeCrowded(1)
+	}
+	return err
 }
 
 // leaveQueue lets the next one go on where s waits for something else by now. c.mu is held.

@@ -206,24 +206,35 @@ func resetCode(f *weir.Fault) errorCode {
 	return codeCancel
 }
 
-// Inform implements weir.Stream.
+// Inform implements weir.Stream. It waits for room in the output: a server may have very many interim answers for a
+// client that takes none.
 func (s *stream) Inform(status int, h *weir.Header) error {
 	if status < 100 || status > 199 || status == 101 {
 		return nil
 	}
-	var room [512]byte
-	block := appendStatus(room[:0], status)
+	var local [512]byte
+	block := appendStatus(local[:0], status)
 	if h != nil {
 		block = appendFields(block, h)
 	}
-	return s.say(block)
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if err := s.room(); err != nil {
+		return err
+	}
+	return s.sayHeld(block)
 }
 
-// say sends an interim answer. An upload may want to say 100 (Continue) at any time.
+// say sends 100 (Continue), which an upload may want to at any time.
 func (s *stream) say(block []byte) error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.sayHeld(block)
+}
+
+// sayHeld sends an interim answer. c.mu is held.
+func (s *stream) sayHeld(block []byte) error {
 	c := s.c
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if s.dead != nil {
 		return s.goneFault("write interim answer")
 	}

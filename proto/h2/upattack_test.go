@@ -237,6 +237,20 @@ func TestTransportLargeHeads(t *testing.T) {
 			w.ask(tr, "GET", "/").do().got(204, "")
 		})
 	}
+	t.Run("interim", func(t *testing.T) {
+		w := newUpWorld(t, "poller")
+		o := w.newUpOrigin(func(p *upPeer) {
+			p.hello()
+			id := p.request()
+			for range 3 {
+				p.head(id, false, ":status", "103", "a", strings.Repeat("x", 1_500))
+			}
+			p.head(id, true, ":status", "204")
+			p.ended()
+		})
+		tr := w.transport(o.addr, TransportConfig{Limits: lim})
+		w.ask(tr, "GET", "/").do().failed(weir.CauseUpstreamHeader, weir.RetryNever)
+	})
 	o := w.newUpOrigin(func(p *upPeer) {
 		p.hello()
 		block := p.encode(":status", "200", "a", strings.Repeat("x", 20_000))

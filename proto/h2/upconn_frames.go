@@ -195,7 +195,7 @@ func (c *upConn) onSection(stream uint32, end bool, block []byte) *connError {
 	case kind == section.Trailer:
 		s.trail(&c.section, end)
 	case c.fields.Status < 200:
-		s.inform(c.fields.Status, &c.section, end)
+		s.inform(c.fields.Status, &c.section, c.fields.size, end)
 	default:
 		s.begin(c.fields.Status, c.fields.Length, &c.section, end)
 	}

@@ -49,11 +49,11 @@ func (s *stream) upgrade(x *weir.Exchange) error {
 	}
 	head := appendFields(appendStatus(s.head[:0], 200), &r.Header)
 	c.mu.Lock()
-	if s.dead != nil {
+	if err := s.room(); err != nil {
 		c.mu.Unlock()
 		r.Upgrade = nil
 		t.other.Close()
-		return s.goneFault("write answer")
+		return err
 	}
 	s.head, s.answered = head, true
 	c.appendBlock(s.id, false, head)

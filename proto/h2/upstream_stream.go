@@ -40,6 +40,7 @@ type upStream struct {
 	tunnel   bool // an upgrade is asked for, or has been accepted
 	interim  []upInterim
 	informed int // interim answers so far
+	hinted   int // bytes of their fields
 	headDone bool
 	headAt   int64
 	status   int
@@ -58,7 +59,7 @@ type upInterim struct {
 	header weir.Header
 }
 
-// mostInterim bounds the interim answers to one request.
+// mostInterim bounds the interim answers to one request. Together they may be as large as one head.
 const mostInterim = 64
 
 var (
@@ -68,7 +69,7 @@ var (
 	errUpLength    = errors.New("the content does not have the announced length")
 	errUpNoContent = errors.New("content where there can be none")
 	errUpTrailer   = errors.New("a second head")
-	errUpInterim   = errors.New("too many interim answers, or one that ends the stream")
+	errUpInterim   = errors.New("too many or too large interim answers, or one that ends the stream")
 )
 
 var upStreams = sync.Pool{New: func() any {
@@ -99,6 +100,7 @@ func (s *upStream) free() {
 	s.trailer.Reset()
 	drain(s.wake)
 	drain(s.sender.wake)
+	clear(s.interim)
 	*s = upStream{
 		wake: s.wake, head: s.head, trailer: s.trailer, interim: s.interim[:0],
 		sender: upSender{s: s, wake: s.sender.wake}, body: upReader{s: s},
@@ -221,9 +223,11 @@ func (s *upStream) wasReset(code errorCode) {
 	s.fail(f)
 }
 
-// inform takes in an interim answer. mu is held.
-func (s *upStream) inform(status int, h *weir.Header, end bool) {
-	if s.informed++; end || s.informed > mostInterim {
+// inform takes in an interim answer whose fields are n bytes. mu is held.
+func (s *upStream) inform(status int, h *weir.Header, n int, end bool) {
+	s.informed++
+	s.hinted += n
+	if end || s.informed > mostInterim || s.hinted > s.c.t.cfg.Limits.Head {
 		s.reject(codeProtocol, weir.CauseUpstreamHeader, errUpInterim)
 		return
 	}
