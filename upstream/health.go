@@ -11,7 +11,9 @@ type check struct {
 	p     *Pool
 	s     *server
 	timer *time.Timer
-	done  bool // guarded by memory.mu
+	done  bool // guarded by memory.mu, as are the next two
+	busy  bool // it is being made
+	again bool // the next one is due when this one has ended
 }
 
 // watch begins the checks of s: at once where it has none behind it, else when the next one would
@@ -43,6 +45,33 @@ func (c *check) stop() {
 	c.timer.Stop()
 }
 
+// hurry makes the next check due now. mem.mu is held.
+func (c *check) hurry() {
+	if c.again = c.busy; !c.busy {
+		c.timer.Reset(0)
+	}
+}
+
+// begin reports whether a check may be made now: one at a time.
+func (c *check) begin() bool {
+	c.p.mem.mu.Lock()
+	defer c.p.mem.mu.Unlock()
+	if c.done || c.busy {
+		return false
+	}
+	c.busy = true
+	return true
+}
+
+// pause is the time until the next check. mem.mu is held.
+func (c *check) pause() time.Duration {
+	if c.again {
+		c.again = false
+		return 0
+	}
+	return c.p.pauseAfter(&c.s.cond.health)
+}
+
 // pause is the time between two checks, varied so that those of many servers do not coincide.
 func (p *Pool) pause() time.Duration {
 	d := p.cfg.Health.Interval
@@ -63,19 +92,24 @@ func (p *Pool) pauseAfter(v *verdict) time.Duration {
 // run makes one check and sets the time of the next.
 func (c *check) run() {
 	p := c.p
+	if !c.begin() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Health.Timeout)
 	err := p.cfg.Health.ask(ctx, p.deps.Dial, c.s.ep)
 	cancel()
 	p.mem.mu.Lock()
+	c.busy = false
 	if c.done || !p.works() {
 		p.mem.mu.Unlock()
 		return
 	}
 	changed := p.learn(c.s, err)
+	changed = p.relent(c.s, err) || changed
 	if changed {
 		p.arrange()
 	}
-	c.timer.Reset(p.pauseAfter(&c.s.cond.health))
+	c.timer.Reset(c.pause())
 	p.mem.mu.Unlock()
 	if changed {
 		p.mem.queue.offer()

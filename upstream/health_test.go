@@ -306,6 +306,51 @@ func TestOutliersAreEjected(t *testing.T) {
 	})
 }
 
+// A server that requests and checks find dead is back with the first good check; where checks see nothing of what requests
+// see, its ejection lasts its time.
+func TestChecksEndEjections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, machines := newWorld(), newWard()
+		machines.set(well, three...)
+		bad := three[0]
+		w.do = func(ep *weir.Endpoint, x *weir.Exchange) error {
+			x.Response.Status = 200
+			if ep.Address == bad {
+				return fault(weir.CauseUpstreamReset, weir.RetryIdempotent)
+			}
+			return nil
+		}
+		cfg := Config{Servers: servers(three...), Health: &Health{Interval: 10 * time.Second, Fall: 3, Rise: 2}, Outlier: &Outlier{Errors: 3, Eject: time.Minute}}
+		p := newPoolWith(t, w, cfg, Deps{Dial: machines.dial}, nil)
+		synctest.Wait()
+		machines.set("", bad)
+		counts(w, 20, p)
+		synctest.Wait()
+		if s, n := state(p, bad), len(machines.dialled(bad)); s.State != "ejected" || n != 2 {
+			t.Errorf("when it is dead: %+v after %d checks", s, n)
+		}
+		machines.set(well, bad)
+		bad = ""
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		if s := state(p, three[0]); s.State != "up" || s.Ejections != 1 {
+			t.Errorf("after a good check: %+v", s)
+		}
+		bad = three[1]
+		counts(w, 20, p)
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if s, n := state(p, bad), len(machines.dialled(bad)); s.State != "ejected" || n < 5 {
+			t.Errorf("where checks are good: %+v after %d checks", s, n)
+		}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if s := state(p, bad); s.State != "up" {
+			t.Errorf("after its time: %+v", s)
+		}
+	})
+}
+
 func TestLastServerStays(t *testing.T) {
 	w := newWorld()
 	w.do = func(*weir.Endpoint, *weir.Exchange) error {

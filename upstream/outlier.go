@@ -45,6 +45,9 @@ func (p *Pool) eject(s *server, why string, now int64) {
 	d := p.cfg.Outlier.Eject << min(e.times, 4)
 	*e = ejection{out: true, until: now + int64(d), times: e.times + 1, total: e.total + 1, why: why, at: time.Now()}
 	p.readmits[s.cond] = time.AfterFunc(d, func() { p.readmit(s) })
+	if c := p.checks[s.cond]; c != nil {
+		c.hurry()
+	}
 	p.deps.Log.Warn("server ejected: requests fail", "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address, "for", d.String(), "reason", why)
 }
 
@@ -73,11 +76,35 @@ func (p *Pool) readmit(s *server) {
 		if !s.cond.eject.out {
 			return
 		}
-		s.cond.eject.out, s.cond.eject.at = false, time.Now()
-		s.cond.failures.Store(0)
-		p.deps.Log.Info("server back in service: its ejection is over", "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address)
-		p.ramp(s, true)
+		p.pardon(s, "its ejection is over")
 	})
+}
+
+// relent ends the ejection of s with a good check, if one has failed meanwhile: then checks see what the requests saw, and
+// it is over. Where they find nothing wrong the requests know better. It reports whether it makes a difference. mem.mu is held.
+func (p *Pool) relent(s *server, err error) bool {
+	e := &s.cond.eject
+	if !e.out {
+		return false
+	}
+	if err != nil {
+		e.seen = true
+		return false
+	}
+	if !e.seen {
+		return false
+	}
+	p.unwatchEjection(s.cond)
+	p.pardon(s, "its checks succeed again")
+	return true
+}
+
+// pardon puts s, which is ejected, back into service. mem.mu is held.
+func (p *Pool) pardon(s *server, why string) {
+	s.cond.eject.out, s.cond.eject.at = false, time.Now()
+	s.cond.failures.Store(0)
+	p.deps.Log.Info("server back in service: "+why, "upstream", p.cfg.Name, "server", s.ep.Name, "address", s.ep.Address)
+	p.ramp(s, true)
 }
 
 // resumeEjection goes on with an ejection that the pool before has begun. mem.mu is held.

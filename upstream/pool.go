@@ -20,6 +20,8 @@
 //	 v                         ^      ^                        v
 //	down ---- checks succeed --+      +----- time is over -- ejected
 //
+// An ejection also ends with a good check, if one has failed since it began.
+//
 // A server that has not been checked yet is taken as healthy. Where no server in service is left
 // the ejected ones are asked after all, because real requests were too severe a judge; those that
 // fail their checks are not.

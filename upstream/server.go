@@ -71,6 +71,7 @@ type ejection struct {
 	times int   // in short succession
 	total int
 	why   string
+	seen  bool      // a check has failed since: checks see what the requests saw
 	at    time.Time // of the last change
 }
 
