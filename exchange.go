@@ -120,7 +120,7 @@ func (x *Exchange) Clone() *Exchange {
 		Client: x.Client, ClientIP: x.ClientIP, ID: x.ID,
 	}
 	c.Request.Header = x.Request.Header.Clone()
-	c.Request.Body = nil
+	c.Request.Body, c.Request.hidden = nil, nil
 	c.Params = append([]Param(nil), x.Params...)
 	return c
 }

@@ -24,12 +24,39 @@ type Request struct {
 	Expect     bool // the client waits for 100 (Continue) before it sends the body
 	TETrailers bool // the client takes trailers
 	Touched    bool // a byte of Body was taken: the request can't be sent a second time
+
+	hidden []func(*Field) bool // see HideTrailer
 }
 
 func (r *Request) reset() {
 	h := r.Header
 	h.Reset()
-	*r = Request{Header: h}
+	clear(r.hidden)
+	*r = Request{Header: h, hidden: r.hidden[:0]}
+}
+
+// HideTrailer keeps fields of Body's trailer for which hide returns true from going to the server. It is for who takes
+// fields away from Header, or vouches for their values: a server that puts the trailer's fields to the header's (RFC 9110,
+// section 6.5.1, allows it for some) would else believe a client's. hide is called later, from another goroutine.
+func (r *Request) HideTrailer(hide func(*Field) bool) {
+	if r.Body != nil {
+		r.hidden = append(r.hidden, hide)
+	}
+}
+
+// Trailer returns what [Body].Trailer does of Body, without what is hidden. It is for transports.
+func (r *Request) Trailer() *Header {
+	t := r.Body.Trailer()
+	if t == nil {
+		return nil
+	}
+	for _, hide := range r.hidden {
+		t.DelFunc(hide)
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	return t
 }
 
 // HasQuery reports whether a "?" stands behind the path.

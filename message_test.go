@@ -163,3 +163,47 @@ func TestCookie(t *testing.T) {
 		}
 	}
 }
+
+// A tailedBody has a trailer.
+type tailedBody struct {
+	Body
+	trailer Header
+}
+
+func (b *tailedBody) Trailer() *Header { return &b.trailer }
+
+func TestHideTrailer(t *testing.T) {
+	named := func(name string) func(*Field) bool {
+		return func(f *Field) bool { return EqualFold(f.Name, name) }
+	}
+	x := new(Exchange)
+	begin := func() {
+		x.Reset(&Conn{})
+		body := &tailedBody{Body: NewBody("")}
+		body.trailer.Add("X-A", "1")
+		body.trailer.Add("X-B", "2")
+		x.Request.Body = body
+	}
+	begin()
+	x.Request.HideTrailer(named("x-a"))
+	if got := x.Clone().Request.hidden; got != nil {
+		t.Errorf("a clone hides %d times", len(got))
+	}
+	if got := x.Request.Trailer(); got.Len() != 1 || got.Get("X-B") != "2" {
+		t.Errorf("trailer %v", got.Fields())
+	}
+	x.Request.HideTrailer(named("x-b"))
+	for range 2 {
+		if got := x.Request.Trailer(); got != nil {
+			t.Errorf("trailer %v", got.Fields())
+		}
+	}
+	begin()
+	if got := x.Request.Trailer(); got.Len() != 2 {
+		t.Errorf("the next request's trailer %v", got.Fields())
+	}
+	x.Request.Body = NewBody("")
+	if got := x.Request.Trailer(); got != nil {
+		t.Errorf("trailer %v of a body that has none", got.Fields())
+	}
+}

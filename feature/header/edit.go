@@ -109,6 +109,19 @@ func (e *edits) apply(h *weir.Header, x *weir.Exchange) {
 	}
 }
 
+// hides reports whether f, of a request's trailer, is one that is removed from the header or set there.
+func (e *edits) hides(f *weir.Field) bool {
+	if e.remove.match(f) || e.twins.match(f) {
+		return true
+	}
+	for i := range e.set {
+		if s := &e.set[i]; s.id == f.ID && (s.id != weir.FieldOther || weir.EqualFold(s.name, f.Name)) {
+			return true
+		}
+	}
+	return false
+}
+
 func setKnown(h *weir.Header, id weir.FieldID, value string) {
 	if value == "" {
 		h.DelKnown(id)

@@ -5,7 +5,8 @@
 // this feature: a browser is to see the CORS fields of a 502, too.
 //
 // In requests, what is removed, set or looked for under a name with "-" is so under the same name with "_" in its
-// places: many servers take X_User and X-User for one field, and would believe a client's X_User.
+// places: many servers take X_User and X-User for one field, and would believe a client's X_User. It is removed from the
+// trailer as well: some servers put the trailer's fields to those of the header.
 package header
 
 import (
@@ -44,7 +45,8 @@ type Config struct {
 
 type transform struct {
 	next     weir.Handler
-	request  *edits // nil: nothing to do
+	request  *edits                 // nil: nothing to do
+	hide     func(*weir.Field) bool // request.hides
 	query    *queryEdits
 	response *edits
 }
@@ -56,6 +58,7 @@ func New(cfg Config) (weir.Middleware, error) {
 	if t.request, err = newRequestEdits(cfg.Request, cfg.Params); err != nil {
 		return nil, fmt.Errorf("request: %w", err)
 	}
+	t.hide = t.request.hides
 	if t.query, err = newQueryEdits(cfg.Query, cfg.Params); err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
@@ -73,6 +76,7 @@ func New(cfg Config) (weir.Middleware, error) {
 func (t *transform) ServeExchange(x *weir.Exchange) error {
 	if t.request != nil {
 		t.request.apply(&x.Request.Header, x)
+		x.Request.HideTrailer(t.hide)
 	}
 	err := t.serve(x)
 	if t.response == nil {

@@ -27,6 +27,7 @@ type requestID struct {
 	name   string
 	field  weir.FieldID
 	accept func(*weir.Exchange) bool
+	hide   func(*weir.Field) bool // whether a field of a trailer has the id's name
 	hex    bool
 	cfg    Config
 }
@@ -38,6 +39,8 @@ func New(cfg Config) (weir.Middleware, error) {
 		r.name = "X-Request-ID"
 	}
 	r.field = weir.Identify(r.name)
+	name := r.name
+	r.hide = func(f *weir.Field) bool { return weir.EqualFold(f.Name, name) }
 	if !syntax.IsToken(r.name) {
 		return nil, fmt.Errorf("field name %q holds a character that no field name may", r.name)
 	}
@@ -87,6 +90,7 @@ func (r *requestID) ServeExchange(x *weir.Exchange) error {
 	case !r.cfg.Hide:
 		h.Set(r.name, x.ID)
 	}
+	x.Request.HideTrailer(r.hide)
 	if !r.cfg.Return {
 		return r.next.ServeExchange(x)
 	}

@@ -82,7 +82,7 @@ func (up *upload) finish() error {
 		return nil
 	}
 	up.out = append(up.out[:0], "0\r\n"...)
-	if t := up.body.Trailer(); t != nil {
+	if t := up.x.Request.Trailer(); t != nil {
 		up.out = appendFields(up.out, t)
 	}
 	up.out = append(up.out, "\r\n"...)

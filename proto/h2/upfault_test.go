@@ -300,6 +300,45 @@ func TestTransportSlowUpload(t *testing.T) {
 	}
 }
 
+// A trailer goes on without what is hidden of it, and where nothing is left not at all.
+func TestTransportHiddenTrailer(t *testing.T) {
+	w := newUpWorld(t, "poller")
+	o := w.newUpOrigin(func(p *upPeer) {
+		p.hello()
+		for range 2 {
+			id, seen := p.request(), ""
+			for f := p.next(); f != nil; f = p.next() {
+				if h, ok := f.(*http2.MetaHeadersFrame); ok {
+					for _, field := range h.Fields {
+						seen += field.Name
+					}
+				}
+				if f.Header().Flags.Has(http2.FlagDataEndStream) {
+					break
+				}
+			}
+			p.head(id, false, ":status", "200")
+			p.data(id, true, "trailer "+seen)
+		}
+		p.ended()
+	})
+	tr := w.transport(o.addr, TransportConfig{})
+	for hidden, want := range map[string]string{"a": "trailer b", "": "trailer "} {
+		body, in := newPipeBody()
+		body.trailer = new(weir.Header)
+		body.trailer.Add("a", "1")
+		body.trailer.Add("b", "2")
+		c := w.ask(tr, "POST", "/")
+		c.x.Request.Body = body
+		c.x.Request.HideTrailer(func(f *weir.Field) bool { return hidden == "" || f.Name == hidden })
+		go func() {
+			io.WriteString(in, "content")
+			in.Close()
+		}()
+		c.do().got(200, want)
+	}
+}
+
 // An answer that ends too early is never taken for a whole one.
 func TestTransportCut(t *testing.T) {
 	w := newUpWorld(t, "poller")

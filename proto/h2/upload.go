@@ -91,7 +91,7 @@ func (up *upload) Write(p []byte) (int, error) {
 
 // WriteLast sends the last bytes of the body together with its end, unless a trailer follows.
 func (up *upload) WriteLast(p []byte) error {
-	if t := up.body.Trailer(); t != nil && t.Len() > 0 {
+	if up.x.Request.Trailer() != nil {
 		_, err := up.Write(p)
 		return err
 	}
@@ -104,11 +104,11 @@ func (up *upload) WriteLast(p []byte) error {
 
 // finish sends the end of the body, and its trailer.
 func (up *upload) finish() error {
-	t := up.body.Trailer()
-	switch {
-	case up.ended:
+	if up.ended {
 		return nil
-	case t == nil || t.Len() == 0:
+	}
+	t := up.x.Request.Trailer()
+	if t == nil {
 		return up.WriteLast(nil)
 	}
 	if err := up.s.sendTrailer(appendFields(nil, t)); err != nil {

@@ -145,6 +145,22 @@ func TestUploads(t *testing.T) {
 	}
 }
 
+// A trailer goes on without what is hidden of it.
+func TestHiddenTrailer(t *testing.T) {
+	leaks(t)
+	tr := upstream(t, origin(t, echoHTTP), TransportConfig{})
+	x, s := &weir.Exchange{}, &stream{}
+	x.Reset(&weir.Conn{})
+	r := &x.Request
+	r.Method, r.Path, r.Authority = "POST", "/", "a.test"
+	r.Body = &spell{Reader: strings.NewReader("a"), trailer: header("Sum", "1", "Kept", "2")}
+	r.HideTrailer(func(f *weir.Field) bool { return weir.EqualFold(f.Name, "sum") })
+	weir.Serve(forward(tr), x, s, weir.Observers(nil))
+	if s.trailer.Get("Got-Sum") != "" || s.trailer.Get("Got-Kept") != "2" {
+		t.Errorf("%v, %v", s.trailer.Fields(), x.Fault)
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

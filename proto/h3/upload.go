@@ -90,7 +90,7 @@ func (up *upload) Write(p []byte) (int, error) {
 
 func (up *upload) finish() error {
 	str := up.r.str
-	if t := up.body.Trailer(); t != nil {
+	if t := up.r.x.Request.Trailer(); t != nil {
 		up.out = closeHeaders(appendFields(appendPrefix(openHeaders(up.out[:0])), t), 0)
 		if _, err := str.Write(up.out); err != nil {
 			return ask.Sink(err)
