@@ -144,7 +144,7 @@ func retryBlock() *block {
 		doc:  "When another server is asked: never for a request that a server may have acted on.",
 		attrs: []attr{
 			{name: "attempts", kind: whole, min: 1, max: 20, def: "3", doc: "How many servers are asked for one request, the first one included; 1: no retries."},
-			{name: "budget", kind: percent, min: 1, max: 100, def: "20%", doc: "How many of all requests may be retries, so that a failing upstream is not asked twice as much."},
+			{name: "budget", kind: percent, min: 1, max: 100, def: "20%", doc: "How many of all requests may be retries, so that a failing upstream is not asked twice as much; those after a refused connection do not count."},
 			{name: "min_per_second", kind: whole, min: 1, max: 1 << 20, def: "10", doc: "How many retries are always allowed."},
 		},
 	}

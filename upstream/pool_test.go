@@ -364,6 +364,29 @@ func TestSpentBudgetEndsRetries(t *testing.T) {
 	}
 }
 
+// A server that refuses connections costs nobody anything: going on to another one is not what the budget is for.
+func TestRefusalsNeedNoBudget(t *testing.T) {
+	w := newWorld()
+	w.do = func(ep *weir.Endpoint, x *weir.Exchange) error {
+		x.Response.Status = 200
+		if ep.Address == three[0] {
+			return fault(weir.CauseUpstreamConnect, weir.RetryAlways)
+		}
+		return nil
+	}
+	d := Deps{Clock: func() int64 { return 1 }}
+	p := newPoolWith(t, w, Config{Servers: servers(three...), Retry: Retry{Attempts: 2, Budget: 1, MinPerSecond: 1}}, d, nil)
+	failed := 0
+	for range 300 {
+		if x := ask(p); x.Response.Status != 200 || x.Note != "" {
+			failed++
+		}
+	}
+	if left := p.budget.remaining(); failed > 0 || left < 10 {
+		t.Errorf("%d of 300 requests failed; %d retries are left", failed, left)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	tr := newWorld().transport
 	for want, c := range map[string]Config{

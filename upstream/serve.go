@@ -70,7 +70,7 @@ func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
 		if len(tried) >= p.cfg.Retry.Attempts || !mayRetry(x, f) {
 			return f
 		}
-		if !p.budget.take() {
+		if !reachedNobody(f) && !p.budget.take() {
 			x.Note = "not tried again: the retry budget is spent"
 			return f
 		}
@@ -106,6 +106,12 @@ func mayRetry(x *weir.Exchange, f *weir.Fault) bool {
 		return false
 	}
 	return f.Retry == weir.RetryAlways || f.Retry == weir.RetryIdempotent && x.Request.Idempotent()
+}
+
+// reachedNobody reports whether f cost no server anything, so that asking another one multiplies no load: the budget does
+// not count that. A server that is down, of which nothing is known yet, would else use it up.
+func reachedNobody(f *weir.Fault) bool {
+	return f.Cause == weir.CauseUpstreamConnect || f.Cause == weir.CauseUpstreamUnreachable
 }
 
 // failed counts what a fault says of the server, and gives its place free.

@@ -24,6 +24,7 @@ import (
 //	/status/N     that status
 //	/echo...      the request as it arrived: request line, fields in alphabetical order, an empty line, content
 //	/slow/MS      after MS milliseconds
+//	/abort        never: the connection is closed without an answer
 //	/sum          the length and the CRC-32 (IEEE) of the request's content
 //	/upgrade      101, and then every byte comes back
 //	/health       200 and "well", or 503 while it is sick
@@ -115,6 +116,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		sum(w, r)
 	case "upgrade":
 		upgrade(w, r)
+	case "abort":
+		panic(http.ErrAbortHandler) // the connection ends without an answer
 	case "slow":
 		pause(r.Context(), time.Duration(n)*time.Millisecond)
 		fmt.Fprintln(w, s.name)
