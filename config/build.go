@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -279,9 +281,9 @@ func (l *loader) logFormat(n *node, out *Log, events bool) {
 }
 
 func (l *loader) logTo(n *node, out *Log) {
-	scheme, _, isURL := strings.Cut(out.To, "://")
-	if isURL && scheme != "syslog" && scheme != "syslog+tcp" {
-		l.report(n.at("to"), in(n, "to: "+quote(out.To)+" has an unknown scheme"), "allowed: stdout, stderr, syslog, syslog://host:514, syslog+tcp://host:601, or the path of a file", "")
+	isURL := strings.Contains(out.To, "://") || strings.HasPrefix(out.To, "syslog:")
+	if isURL && !isSyslog(out.To) {
+		l.report(n.at("to"), in(n, "to: "+quote(out.To)+" is no place for a log"), "allowed: stdout, stderr, syslog, syslog://host:514, syslog+tcp://host:601, syslog:///run/its.sock, or the path of a file", "")
 	}
 	if slices.Contains([]string{"stdout", "stderr", "syslog"}, out.To) || isURL {
 		if r := n.child("rotate"); r != nil {
@@ -290,6 +292,19 @@ func (l *loader) logTo(n *node, out *Log) {
 		return
 	}
 	out.To = l.absolute(out.To, n.at("to"))
+}
+
+// isSyslog reports whether to is the URL of a syslog daemon: UDP or TCP to a host, or a unix socket.
+func isSyslog(to string) bool {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "syslog" && u.Scheme != "syslog+tcp" {
+		return false
+	}
+	if u.Host == "" {
+		return u.Scheme == "syslog" && len(u.Path) > 1
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "514"), 10, 16)
+	return err == nil && port > 0 && u.Hostname() != ""
 }
 
 // statusList is "404,500-599".

@@ -124,7 +124,7 @@ func logBlock() *block {
   }
 }`,
 		attrs: []attr{
-			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514" (UDP), "syslog+tcp://host:601", or the path of a file, relative to the folder of the configuration file.`},
+			{name: "to", kind: text, def: "stdout", defDoc: `"stdout"; of the events "stderr"`, doc: `"stdout", "stderr", "syslog", "syslog://host:514" (UDP), "syslog+tcp://host:601", "syslog:///run/its.sock" (a unix socket, such as that of another daemon than "syslog" reaches), or the path of a file, relative to the folder of the configuration file.`},
 			{name: "format", kind: template, def: "json", defDoc: `"json"; of the events "text"`, doc: `"json", "combined", "common", or a template such as "{client.ip} {status}"; of the events "text" or "json".`},
 			{name: "level", kind: text, def: "info", oneOf: []string{"debug", "info", "warn", "error"}, doc: "Of the events alone: what is worth a line."},
 			{name: "sample", kind: percent, min: 1, max: 100, def: "100%", doc: "How many of the exchanges that went well are logged; all others always are."},

@@ -90,3 +90,15 @@ func TestTargets(t *testing.T) {
 		}
 	}
 }
+
+func TestIsSyslog(t *testing.T) {
+	for to, want := range map[string]bool{
+		"syslog://log.example": true, "syslog://10.0.0.1:1514": true, "syslog+tcp://[2001:db8::1]:601": true, "syslog:///run/its.sock": true,
+		"syslog:": false, "syslog://": false, "syslog:///": false, "syslog:host": false, "syslog://:514": false, "syslog://h:0": false,
+		"syslog://h:99999": false, "syslog+tcp://h:x": false, "syslog+tcp:///run/its.sock": false, "syslog+tls://h": false, "kafka://h": false,
+	} {
+		if got := isSyslog(to); got != want {
+			t.Errorf("%q: %v", to, got)
+		}
+	}
+}
