@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"weir"
-	"weir/proto/internal/tell"
 	"weir/proto/internal/section"
+	"weir/proto/internal/tell"
 )
 
 // ok answers without looking.
@@ -321,19 +321,20 @@ func (quiet) Close() error               { return nil }
 func (quiet) Len() int64                 { return -1 }
 func (quiet) Trailer() *weir.Header      { return nil }
 
-// A client that takes nothing makes the server hold only so much of interim answers without end, and of heads whose
+// A client that takes nothing makes the server hold only so much of interim answers, and of heads whose
 // content is late.
 func TestUntakenHeads(t *testing.T) {
 	var large weir.Header
 	large.Add("Link", strings.Repeat("x", 60_000))
-	late := make(quiet)
+	var late quiet
 	for name, answer := range map[string]func(x *weir.Exchange) error{
 		"interim": func(x *weir.Exchange) error {
-			for {
+			for range 3 {
 				if err := x.Inform(103, &large); err != nil {
 					return err
 				}
 			}
+			return ok(x)
 		},
 		"late": func(x *weir.Exchange) error {
 			x.Response.Status, x.Response.Body = 200, late
@@ -343,8 +344,10 @@ func TestUntakenHeads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "poller")
+			late = make(quiet)
 			w.serve(ServerConfig{Handler: weir.HandlerFunc(answer)})
 			p := w.peer()
+			defer close(late)
 			defer p.Close()
 			holds := func() (n int) {
 				w.srv.each(func(c *conn) {
@@ -362,9 +365,6 @@ func TestUntakenHeads(t *testing.T) {
 				if n := holds(); n > outMost+70_000 {
 					t.Fatalf("the output holds %d bytes", n)
 				}
-			}
-			if name == "late" {
-				close(late)
 			}
 		})
 	}
