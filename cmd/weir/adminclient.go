@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (q question) ask(ctx context.Context, address string) (status int, text []b
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return 0, nil, failed(fmt.Errorf("no weir answers at %s: %w\nthe admin block of its configuration says where it would; a HUP (weir reload --pid) needs none", address, reason(err)))
+		return 0, nil, failed(unanswered(address, err))
 	}
 	defer answer.Body.Close()
 	text, err = io.ReadAll(answer.Body)
@@ -46,6 +47,14 @@ func (q question) ask(ctx context.Context, address string) (status int, text []b
 		return 0, nil, failed(fmt.Errorf("%s: %w", address, err))
 	}
 	return answer.StatusCode, text, nil
+}
+
+// unanswered says why nobody at the admin address answered, and what to do about it.
+func unanswered(address string, err error) error {
+	if errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("%s: %w\nthe socket is for the user and the group that weir runs as; --admin names the admin address, if it has one", address, reason(err))
+	}
+	return fmt.Errorf("no weir answers at %s: %w\nthe admin block of its configuration says where it would; a HUP (weir reload --pid) needs none", address, reason(err))
 }
 
 // reason is what is behind an error of a client, without the URL and the system call.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -70,5 +72,15 @@ func TestLogsBelongToTheUser(t *testing.T) {
 	said := read(t, events)
 	if strings.Contains(said, "permission denied") && !strings.Contains(said, "cannot be rotated") || !strings.Contains(said, "log=events") {
 		t.Errorf("events:\n%s", said)
+	}
+}
+
+// Who may not use the socket hears that, and not that nobody is there.
+func TestSocketIsNotForEverybody(t *testing.T) {
+	for cause, want := range map[syscall.Errno]string{syscall.EACCES: "unix:a.sock: permission denied\nthe socket is for", syscall.ENOENT: "no weir answers at unix:a.sock: no such"} {
+		err := &url.Error{Op: "Get", URL: "http://localhost/", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", cause)}}
+		if got := unanswered("unix:a.sock", err).Error(); !strings.HasPrefix(got, want) {
+			t.Errorf("%v: %q, want %q", cause, got, want)
+		}
 	}
 }
