@@ -56,7 +56,7 @@ type ClientPolicy struct {
 	Minimum   uint16   // tls.VersionTLS12, the default, or tls.VersionTLS13
 	Protocols []string // application protocols (ALPN) in order of preference
 
-	// Insecure takes any certificate and any name: only pins, where there are some, keep others out.
+	// Insecure takes any certificate, key and name: only pins, where there are some, keep others out.
 	Insecure bool
 }
 
@@ -80,9 +80,7 @@ func (p ClientPolicy) Config(address string) *tls.Config {
 	if p.Certificate != nil {
 		c.GetClientCertificate = p.show
 	}
-	if len(p.Pins) > 0 {
-		c.VerifyConnection = p.checkPins
-	}
+	c.VerifyConnection = p.check
 	return c
 }
 
@@ -109,6 +107,14 @@ func (p ClientPolicy) show(*tls.CertificateRequestInfo) (*tls.Certificate, error
 }
 
 var errPin = errors.New("the key of the server's certificate is none of the pinned ones")
+
+// check is what crypto/tls does not look at itself.
+func (p ClientPolicy) check(s tls.ConnectionState) error {
+	if len(p.Pins) == 0 {
+		return checkKeys(s)
+	}
+	return errors.Join(checkKeys(s), p.checkPins(s))
+}
 
 func (p ClientPolicy) checkPins(s tls.ConnectionState) error {
 	if p.Insecure {

@@ -18,6 +18,8 @@ func TestClientPolicy(t *testing.T) {
 	expired := authority.leaf(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "a.example")
 	early := authority.leaf(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, "a.example")
 	forClients := authority.leaf(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, "a.example")
+	sha1 := authority.leaf(t, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, "a.example")
+	small := authority.rsaLeaf(t, 1024, "a.example")
 	mine := fixed{authority.leaf(t, nil)}
 	theirs := fixed{others.leaf(t, nil)}
 	roots := authority.pool()
@@ -39,6 +41,11 @@ func TestClientPolicy(t *testing.T) {
 		"expired":            {shown: expired, policy: usual, address: "a.example:443", want: Expired},
 		"early":              {shown: early, policy: usual, address: "a.example:443", want: NotYetValid},
 		"purpose":            {shown: forClients, policy: usual, address: "a.example:443", want: BadCertificate},
+		"SHA-1":              {shown: sha1, policy: usual, address: "a.example:443", want: BadCertificate},
+		"small key":          {shown: small, policy: usual, address: "a.example:443", want: BadCertificate},
+		"small key, pin":     {shown: small, policy: ClientPolicy{Roots: roots, Pins: []Pin{PinOf(small.Leaf)}}, address: "a.example:443", want: BadCertificate},
+		"small key, taken":   {shown: small, policy: ClientPolicy{Insecure: true}, address: "a.example:443"},
+		"large key":          {shown: authority.rsaLeaf(t, 2048, "a.example"), policy: usual, address: "a.example:443"},
 		"unknown":            {shown: good, policy: ClientPolicy{Roots: others.pool()}, address: "a.example:443", want: UnknownAuthority},
 		"system":             {shown: good, policy: ClientPolicy{}, address: "a.example:443", want: UnknownAuthority},
 		"insecure":           {shown: expired, policy: ClientPolicy{Insecure: true}, address: "b.example:443"},

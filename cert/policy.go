@@ -121,6 +121,7 @@ func (p Policy) config(t *Table, tickets *Tickets) *tls.Config {
 		ClientAuth:                  p.Verify.auth(),
 		ClientCAs:                   p.ClientCAs,
 		GetCertificate:              t.get,
+		VerifyConnection:            checkKeys,
 		EncryptedClientHelloKeys:    p.ECH,
 		DynamicRecordSizingDisabled: true, // small records cost a write each, and gain nothing here
 	}

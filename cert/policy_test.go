@@ -65,6 +65,7 @@ func TestClientCertificates(t *testing.T) {
 	server := Policy{Protocols: []string{"h2"}}.ServerConfig(table, NewTickets(0))
 	good, bad := authority.leaf(t, nil), others.leaf(t, nil)
 	late := authority.leaf(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	small := authority.rsaLeaf(t, 1024)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for what, tt := range map[string]struct {
 			name       string
@@ -79,6 +80,8 @@ func TestClientCertificates(t *testing.T) {
 			"require, good":         {"require.example", good, NoTrouble, NoTrouble},
 			"require, bad":          {"require.example", bad, UnknownAuthority, CertificateDenied},
 			"require, late":         {"require.example", late, Expired, CertificateDenied},
+			"require, small key":    {"require.example", small, BadCertificate, CertificateDenied},
+			"request, small key":    {"request.example", small, BadCertificate, CertificateDenied},
 			"require, other's good": {"require2.example", good, UnknownAuthority, CertificateDenied},
 		} {
 			client := &tls.Config{ServerName: tt.name, RootCAs: pool, MaxVersion: version, NextProtos: []string{"h2"}}

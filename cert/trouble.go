@@ -72,6 +72,8 @@ func ofOurs(err error) Trouble {
 	switch {
 	case errors.Is(err, errPin):
 		return PinMismatch
+	case errors.Is(err, errWeakKey):
+		return BadCertificate
 	case errors.Is(err, ErrNoName):
 		return UnknownName
 	}
@@ -89,6 +91,8 @@ func ofCertificate(err error) Trouble {
 		return ofInvalid(invalid)
 	case errors.As(err, &name):
 		return NameMismatch
+	case errors.As(err, &authority) && strings.Contains(err.Error(), insecureAlgorithm):
+		return BadCertificate
 	case errors.As(err, &authority), errors.As(err, &roots):
 		return UnknownAuthority
 	case errors.As(err, &verification):
@@ -96,6 +100,9 @@ func ofCertificate(err error) Trouble {
 	}
 	return NoTrouble
 }
+
+// insecureAlgorithm is how crypto/x509 calls a signature such as one with SHA-1, in the hint of an UnknownAuthorityError.
+const insecureAlgorithm = "cannot verify signature: insecure algorithm"
 
 func ofInvalid(err x509.CertificateInvalidError) Trouble {
 	if err.Reason != x509.Expired {
