@@ -23,7 +23,7 @@ type conn struct {
 	facts  atomic.Pointer[known]
 	opened int64
 	shard  int          // the poller whose connections to servers it prefers: QUIC's own packets come by none
-	churn  atomic.Int64 // requests that were given up, less those that were not
+	churn  atomic.Int64 // requests that were given up or malformed, less those that were not
 
 	control *quic.SendStream
 	outbox  outbox
@@ -45,7 +45,8 @@ type known struct {
 	early bool // the handshake had not ended
 }
 
-// mostChurn is how many requests more a client may give up than it lets be answered. Each costs work that nobody wants.
+// mostChurn is how many requests more a client may give up, or have malformed, than it lets be answered. Each costs work
+// that nobody wants.
 const mostChurn = 256
 
 // How a connection ends that drains: requests that are on their way get so long, the last answer's bytes so long.

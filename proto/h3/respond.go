@@ -21,6 +21,7 @@ func (w *work) Respond(x *weir.Exchange) error {
 	w.said = true
 	w.saying.Unlock()
 	if w.bad != nil && w.bad.malformed || w.body.broken.Load() {
+		w.givenUp = true // an answer that nobody gets
 		w.cancel(codeMessage)
 		return nil
 	}

@@ -378,6 +378,23 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// So are those whose requests are malformed, one after the other.
+func TestChurnMalformed(t *testing.T) {
+	w := serve(t, ServerConfig{Handler: weir.HandlerFunc(echo)})
+	r := w.greeted()
+	for range 2 * mostChurn {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		str, err := r.OpenStreamSync(ctx)
+		cancel()
+		if err != nil {
+			break
+		}
+		str.Write(request("GET", "connection", "close"))
+		str.Close()
+	}
+	r.ends(codeExcessiveLoad)
+}
+
 // So are those who give up what is about to be answered, before anybody has looked after them.
 func TestChurnYoung(t *testing.T) {
 	pass, over := make(chan struct{}), make(chan struct{})
