@@ -7,13 +7,13 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// nobody reports what there should be, and what nobody uses.
+// nobody reports what there should be, and what nobody uses. What could not be parsed may have been it.
 func (l *loader) nobody(name string) {
-	if len(l.symbols.names("listener")) == 0 {
-		l.report(hcl.Range{Filename: name}, "there is no listener", "", `write listener "http" { address = ":80" }`)
-	}
 	if l.partial {
 		return
+	}
+	if len(l.symbols.names("listener")) == 0 {
+		l.report(hcl.Range{Filename: name}, "there is no listener", "", `write listener "http" { address = ":80" }`)
 	}
 	logs := l.logsInUse()
 	everywhere := slices.ContainsFunc(l.config.Sites, func(s *Site) bool { return len(s.On) == 0 })
