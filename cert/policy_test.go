@@ -182,6 +182,26 @@ func TestSessionsAreResumed(t *testing.T) {
 	}
 }
 
+// A client whose chain is too long for a ticket gets a full handshake each time, and is served.
+func TestSessionTooLargeForATicket(t *testing.T) {
+	authority := newCA(t)
+	table := newTable(t, Entry{Source: fixed{authority.leaf(t, nil, "a.example")}, Default: true})
+	server := Policy{Verify: Require, ClientCAs: authority.pool()}.ServerConfig(table, NewTickets(0))
+	mine := authority.leaf(t, nil)
+	for range 70 << 10 / len(authority.certificate.Raw) {
+		mine.Certificate = append(mine.Certificate, authority.certificate.Raw)
+	}
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		client := ClientPolicy{Roots: authority.pool(), Certificate: fixed{mine}}.Config("a.example:443")
+		client.MaxVersion = version
+		for range 2 {
+			if m := meet(t, server, client); m.clientErr != nil || m.serverErr != nil || m.client.DidResume {
+				t.Errorf("%x: %v, %v, resumed %v", version, m.clientErr, m.serverErr, m.client.DidResume)
+			}
+		}
+	}
+}
+
 // oneSession gives the same session to every server.
 type oneSession struct{ tls.ClientSessionCache }
 

@@ -94,6 +94,9 @@ func (t *Tickets) use(c *tls.Config, realm string) {
 		if err != nil {
 			return nil, err
 		}
+		if len(plain) > maxSession {
+			return noTicket(s.Version), nil
+		}
 		return t.seal(plain, bound(realm, s)), nil
 	}
 	c.UnwrapSession = func(ticket []byte, s tls.ConnectionState) (*tls.SessionState, error) {
@@ -107,6 +110,18 @@ func (t *Tickets) use(c *tls.Config, realm string) {
 		}
 		return session, nil
 	}
+}
+
+// maxSession is how many bytes a session has that is put into a ticket. What makes one larger is the chain of a client's
+// certificate; the ticket has to find room in a message, and in the client's next hello.
+const maxSession = 16 << 10
+
+// noTicket is a ticket that leads to a full handshake. In TLS 1.2 it may be empty (RFC 5077, section 3.3), in 1.3 not.
+func noTicket(version uint16) []byte {
+	if version < tls.VersionTLS13 {
+		return nil
+	}
+	return []byte{0}
 }
 
 // bound is what a ticket is good for.
