@@ -13,7 +13,7 @@ const (
 	classValue              // may stand in a field value: visible, space, tab, obs-text
 	classTarget             // may stand in a request target
 	classDigit
-	classHost // may stand in the name of a host, or its IPv4 address; no percent-encoding
+	classHost // may stand in the name of a host, or its IPv4 address
 )
 
 var class = makeClass()
@@ -26,7 +26,7 @@ func makeClass() (t [256]uint8) {
 	}
 	const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	set(classToken, alnum+"!#$%&'*+-.^_`|~")
-	set(classHost, alnum+"-._~!$&'()*+,;=")
+	set(classHost, alnum+"-._")
 	set(classDigit, "0123456789")
 	for c := 0x21; c <= 0xff; c++ {
 		if c != 0x7f {

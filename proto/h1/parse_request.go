@@ -194,13 +194,19 @@ func parseTarget(target string, h *hostField, r *weir.Request) *weir.Fault {
 	return nil
 }
 
-// validHost reports whether s is uri-host [ ":" port ] (RFC 9110, section 7.2), without user information.
+// maxHost is how long the name of a host may be, as in DNS (RFC 1035, section 2.3.4).
+const maxHost = 255
+
+// validHost reports whether s is uri-host [ ":" port ] (RFC 9110, section 7.2), without user information. Of what RFC 3986
+// allows in a name it takes what names in use are made of: a comma in X-Forwarded-Host is two hosts for a server.
 func validHost(s string) bool {
 	i := 0
 	for i < len(s) && class[s[i]]&classHost != 0 {
 		i++
 	}
 	switch {
+	case i > maxHost:
+		return false
 	case i == len(s):
 		return i > 0
 	case i == 0 && s[0] == '[':
