@@ -9,7 +9,8 @@ type Limits struct {
 	Streams int // requests of one connection that may be under way at a time; default 128
 
 	// Handshakes is from how many unfinished ones of a socket on a client must prove its address (RFC 9000, section
-	// 8.1.2) before weir does anything for it; default 512. From eight times as many on, it is refused.
+	// 8.1.2) before weir does anything for it, and one address may have a quarter of that many; default 512. From eight
+	// times as many on, everybody is refused.
 	Handshakes int
 }
 

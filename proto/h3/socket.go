@@ -53,6 +53,7 @@ type socket struct {
 	tr       *quic.Transport
 	ln       *quic.EarlyListener
 	halves   atomic.Int64 // connections whose handshake has not ended
+	whose    tally        // those of them whose address is proven
 	accepted atomic.Uint64
 	once     sync.Once
 	crew     *crew
@@ -168,6 +169,7 @@ func (k *socket) close() {
 type guest struct {
 	sock   *socket
 	age    int64                     // of the server when it was let in
+	from   netip.Addr                // as its socket's tally has it; not valid: that does not
 	conn   atomic.Pointer[quic.Conn] // nil: there is nothing to serve yet
 	proven sync.Once                 // its handshake is no longer unfinished
 }
@@ -187,17 +189,36 @@ func (k *socket) admit(ctx context.Context, info *quic.ClientInfo) (context.Cont
 	if k.crowd() >= refuseTimes {
 		return nil, errRefused
 	}
-	if k.Admit != nil && !k.Admit(addrPort(info.RemoteAddr)) {
+	remote := addrPort(info.RemoteAddr)
+	g := &guest{sock: k, age: k.srv.age.Load()}
+	if info.AddrVerified {
+		g.from = party(remote.Addr())
+		if !k.whose.enter(g.from, k.share()) {
+			return nil, errRefused
+		}
+	}
+	if k.Admit != nil && !k.Admit(remote) {
+		g.forget()
 		return nil, errRefused
 	}
-	g := &guest{sock: k, age: k.srv.age.Load()}
 	k.halves.Add(1)
 	context.AfterFunc(ctx, func() { g.leave(context.Cause(ctx)) })
 	return context.WithValue(ctx, guestKey{}, g), nil
 }
 
 // prove notes that the handshake has ended.
-func (g *guest) prove() { g.proven.Do(func() { g.sock.halves.Add(-1) }) }
+func (g *guest) prove() {
+	g.proven.Do(func() {
+		g.forget()
+		g.sock.halves.Add(-1)
+	})
+}
+
+func (g *guest) forget() {
+	if g.from.IsValid() {
+		g.sock.whose.leave(g.from)
+	}
+}
 
 func (g *guest) leave(why error) {
 	if q := g.conn.Load(); g.sock.Failed != nil && (q == nil || !isAgreed(q)) {
