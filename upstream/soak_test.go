@@ -45,8 +45,9 @@ func (v *town) shake(done <-chan struct{}, current *atomic.Pointer[Pool]) {
 		v.ward.set("", machine(i))
 		v.dead[i].Store(true)
 		v.book.set("some", fmt.Sprintf("10.0.0.%d", 4+n%2), "10.0.0.3")
+		named := machine(3 + n%2)
 		laps := v.progress()
-		for !v.noticed(current.Load()) || !v.passed(laps) {
+		for !v.noticed(current.Load(), named) || !v.passed(laps) {
 			select {
 			case <-done:
 				return
@@ -74,23 +75,25 @@ func (v *town) passed(laps [8]int64) bool {
 	return true
 }
 
-// noticed reports whether p is at work and knows which machines are dead.
-func (v *town) noticed(p *Pool) bool {
-	servers := p.Status().Servers
+// noticed reports whether p is at work, knows which machines are dead, by checks (a server that is ejected may have been
+// found dead by them, too), and has the machine that the name has got.
+func (v *town) noticed(p *Pool, named string) bool {
 	p.mem.mu.Lock()
-	over := p.mem.current != p
-	p.mem.mu.Unlock()
-	if over {
+	defer p.mem.mu.Unlock()
+	if p.mem.current != p {
 		return false
 	}
-	for _, s := range servers {
+	found := false
+	for _, s := range p.members {
+		found = found || s.ep.Address == named
 		for i := range v.dead {
-			if s.Address == machine(i) && (s.State == "unchecked" || (s.State == "down") != v.dead[i].Load()) {
+			h := &s.cond.health
+			if s.ep.Address == machine(i) && (!h.known || h.down != v.dead[i].Load()) {
 				return false
 			}
 		}
 	}
-	return true
+	return found
 }
 
 // Under load, with servers killed and revived, names that change and a reload every moment, no request
