@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,7 +24,7 @@ func (c *cli) reloadCommand() *cobra.Command {
 		Long: `Asks a running weir, at its admin address, to read its configuration again, and says
 what came of it. The address is that of the configuration file's admin block unless
 --admin names another one. Where there is no admin address, --pid sends the process a
-HUP; what comes of that stands in its log.
+HUP, if it is weir; what comes of that stands in its log.
 
 A reload that is refused changes nothing. Where single sites have errors, they stay as
 they were, and everything else changes. The exit code is 1 in both cases, and 3 where
@@ -60,10 +63,24 @@ func hangUp(pid int) error {
 	if pid <= 0 {
 		return fmt.Errorf("--pid %d: not a process", pid)
 	}
+	if name, other := isOther(pid); other {
+		return failed(fmt.Errorf("process %d is %q and not weir: a HUP might end it; if it is weir by another name, `kill -HUP %d`", pid, name, pid))
+	}
 	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 		return failed(fmt.Errorf("process %d: %w", pid, err))
 	}
 	return nil
+}
+
+// isOther reports whether a process, by its name, is another program than weir. Where nobody tells names, none is.
+func isOther(pid int) (name string, other bool) {
+	name, own := nameOf(strconv.Itoa(pid)), nameOf("self")
+	return name, name != "" && name != own && !strings.HasPrefix(name, "weir")
+}
+
+func nameOf(process string) string {
+	b, _ := os.ReadFile("/proc/" + process + "/comm")
+	return strings.TrimSpace(string(b))
 }
 
 // adminOf is the admin address that a configuration names. It may be broken: what is running is not what is in the

@@ -219,3 +219,23 @@ func TestCollectorPace(t *testing.T) {
 	}
 	runtime.KeepAlive(ballast)
 }
+
+// A HUP would end a program that does not know it.
+func TestReloadLeavesOthersAlone(t *testing.T) {
+	if nameOf("self") == "" {
+		t.Skip("no /proc here")
+	}
+	other := exec.CommandContext(t.Context(), "sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	err := hangUp(other.Process.Pid)
+	if err == nil || !strings.Contains(err.Error(), `is "sleep" and not weir`) {
+		t.Errorf("%v", err)
+	}
+	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Error(err)
+	}
+}
