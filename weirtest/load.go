@@ -165,13 +165,14 @@ func (st *stage) load(step *Step) error {
 	return nil
 }
 
+// run asks once at least, however soon the load ends.
 func (l *load) run() {
 	for {
+		l.sum.add(l.ask())
 		select {
 		case <-l.end:
 			return
 		case <-time.After(time.Millisecond): // the machine has other scripts to run
-			l.sum.add(l.ask())
 		}
 	}
 }
