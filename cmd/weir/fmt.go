@@ -119,24 +119,32 @@ func replaceFile(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	temp := name + ".weir-fmt"
-	if err := writeLike(info, temp, content); err != nil {
-		return err
+	temp, err := writeLike(info, name, content)
+	if err == nil {
+		err = os.Rename(temp, name)
 	}
-	if err := os.Rename(temp, name); err != nil {
+	if err != nil {
 		os.Remove(temp)
-		return err
 	}
-	return nil
+	return err
 }
 
-// writeLike writes a file that has the mode and, if weir is root, the owner of another.
-func writeLike(other os.FileInfo, name string, content []byte) error {
-	if err := os.WriteFile(name, content, other.Mode().Perm()); err != nil {
-		return err
+// writeLike writes a new file beside name, one that no pattern of include fits. It has the mode of other and, if weir is
+// root, the owner.
+func writeLike(other os.FileInfo, name string, content []byte) (temp string, err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if err != nil {
+		return "", err
 	}
+	defer f.Close()
 	if s, ok := other.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
-		return os.Chown(name, int(s.Uid), int(s.Gid))
+		err = f.Chown(int(s.Uid), int(s.Gid))
 	}
-	return nil
+	if err == nil {
+		err = f.Chmod(other.Mode().Perm())
+	}
+	if err == nil {
+		_, err = f.Write(content)
+	}
+	return f.Name(), err
 }
