@@ -145,6 +145,21 @@ func TestReadAndWrite(t *testing.T) {
 	})
 }
 
+// What is posted comes before what is written afterwards, and before the end.
+func TestPost(t *testing.T) {
+	each(t, func(t *testing.T, c Conn, far net.Conn) {
+		for _, send := range []func([]byte) (int, error){c.Post, c.Write, c.Post, c.Post} {
+			if n, err := send([]byte("ab")); n != 2 || err != nil {
+				t.Fatalf("%d, %v", n, err)
+			}
+		}
+		must(t, c.CloseWrite())
+		if got, err := io.ReadAll(far); string(got) != "abababab" || err != nil {
+			t.Fatalf("far read %q, %v", got, err)
+		}
+	})
+}
+
 func TestEnd(t *testing.T) {
 	each(t, func(t *testing.T, c Conn, far net.Conn) {
 		far.Write([]byte("last"))

@@ -20,12 +20,9 @@ type crew struct {
 	mu     sync.Mutex // protects all below
 	free   *Worker    // sleeping ones, the last to fall asleep first
 	nfree  int
-	lowest int    // the smallest nfree since the last trim: so many were not needed
-	left   []Task // for workers that are about to finish; see leave
+	lowest int // the smallest nfree since the last trim: so many were not needed
 	timer  *time.Timer
 	closed bool
-
-	someLeft bool // the poller's: tasks were left, and may not have been taken
 }
 
 // Every trimEvery half of the workers that were not needed meanwhile go, down to trimTo.
@@ -50,50 +47,11 @@ func (p *poller) work(w *Worker) {
 		t := w.task
 		w.task = nil
 		t.Run(w)
-		next, stay := p.crew.put(w)
-		switch {
-		case !stay:
+		if !p.crew.put(w) {
 			return
-		case next != nil:
-			w.task = next
-		default:
-			w.word.wait(nil)
 		}
+		w.word.wait(nil)
 	}
-}
-
-// leave leaves tasks to workers that have just been woken: most of them soon finish what they were waiting with,
-// and going on with the next task is cheaper for them than to fall asleep while another worker is woken. It is for the
-// poller, as the next two are.
-func (c *crew) leave(tasks []Task) {
-	c.someLeft = true
-	c.mu.Lock()
-	c.left = append(c.left, tasks...)
-	c.mu.Unlock()
-}
-
-// hasLeft reports whether there are tasks that nobody has taken yet.
-func (c *crew) hasLeft() bool {
-	if c.someLeft {
-		c.mu.Lock()
-		c.someLeft = len(c.left) > 0
-		c.mu.Unlock()
-	}
-	return c.someLeft
-}
-
-// takeLeft appends to dst the tasks that nobody has taken.
-func (c *crew) takeLeft(dst []Task) []Task {
-	if !c.someLeft {
-		return dst
-	}
-	c.someLeft = false
-	c.mu.Lock()
-	dst = append(dst, c.left...)
-	clear(c.left)
-	c.left = c.left[:0]
-	c.mu.Unlock()
-	return dst
 }
 
 func (c *crew) take() *Worker {
@@ -109,21 +67,15 @@ func (c *crew) take() *Worker {
 	return w
 }
 
-// put returns the next task for w, or takes w as a free worker. False: w is to end.
-func (c *crew) put(w *Worker) (next Task, stay bool) {
+// put takes w as a free worker. False: w is to end.
+func (c *crew) put(w *Worker) bool {
 	c.mu.Lock()
-	if n := len(c.left); n > 0 {
-		next = c.left[n-1]
-		c.left[n-1] = nil
-		c.left = c.left[:n-1]
-		c.mu.Unlock()
-		return next, true
-	}
-	if stay = !c.closed; stay {
+	stay := !c.closed
+	if stay {
 		c.keep(w)
 	}
 	c.mu.Unlock()
-	return nil, stay
+	return stay
 }
 
 // keep takes w as a free worker. mu is held.

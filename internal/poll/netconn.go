@@ -193,6 +193,9 @@ func (n *netConn) writeError(err error) error {
 	return err
 }
 
+// Post implements Conn: it is Write here.
+func (n *netConn) Post(p []byte) (int, error) { return n.Write(p) }
+
 func (n *netConn) WriteBuffers(head, body, tail []byte) error {
 	bufs := make(net.Buffers, 0, 3)
 	for _, b := range [...][]byte{head, body, tail} {

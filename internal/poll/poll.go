@@ -15,7 +15,7 @@ import (
 // A Conn is a stream connection. One goroutine may read and another write at the same time. Cancel may
 // be called from anywhere; Close and Abort only by the last user, when nobody else is inside another
 // method (break the others off with Cancel first), and once. Errors are [ErrTimeout], [ErrCanceled], [ErrClosed],
-// io.EOF, or a *net.OpError-like error that wraps a syscall.Errno (errors.Is(err, syscall.ECONNRESET) works).
+// io.EOF, a *PostError, or a *net.OpError-like error that wraps a syscall.Errno (errors.Is(err, syscall.ECONNRESET) works).
 type Conn interface {
 	// Read waits until there is a byte, the end (io.EOF), the read deadline or Cancel.
 	Read(p []byte) (int, error)
@@ -26,6 +26,10 @@ type Conn interface {
 	WaitReadable() error
 	// Write sends all of p, waiting while the peer takes no more.
 	Write(p []byte) (int, error)
+	// Post is Write for a message that is whole: under load a short one may be sent a moment later, together with those of
+	// other connections, but always before what is written afterwards and before Close. Where that fails, writes, and
+	// reads that find nothing, return a *PostError.
+	Post(p []byte) (int, error)
 	// WriteBuffers sends head, body and tail, in one system call where possible. tail is short.
 	WriteBuffers(head, body, tail []byte) error
 	// Splice moves up to n bytes (n < 0: until the end) from src to this connection without looking at
@@ -121,6 +125,18 @@ func (e *SysError) Error() string { return e.Call + ": " + e.Errno.Error() }
 
 // Unwrap returns the errno.
 func (e *SysError) Unwrap() error { return e.Errno }
+
+// A PostError tells that something posted could not be sent, or not all of it.
+type PostError struct {
+	Err  error
+	Sent int // bytes of it that have been sent
+}
+
+// Error returns the text of the error behind it.
+func (e *PostError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error behind it.
+func (e *PostError) Unwrap() error { return e.Err }
 
 // A SinkError is an error of the receiving side of a splice.
 type SinkError struct{ Err error }

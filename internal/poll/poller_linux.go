@@ -81,7 +81,6 @@ type poller struct {
 	wheel   wheel
 	events  [1024]unix.EpollEvent
 	tasks   queue[Task] // of connections that woke, one for each at most
-	left    []Task      // that nobody has taken; see handOutLeft
 	waiters int         // whom the turn woke
 	woken   int         // whom the last turn that was not empty woke, workers included
 
@@ -90,7 +89,8 @@ type poller struct {
 	turns, acceptedIn uint // the turn it is, and the last one that accepted connections
 	accepts           int  // so many at most
 
-	crew crew
+	crew   crew
+	outbox outbox
 
 	listenMu  sync.Mutex // protects listeners
 	listeners map[int32]*listenFD
@@ -153,18 +153,17 @@ const rawBlock = 1 // ms
 func (p *poller) loop() {
 	defer p.group.done.Done()
 	for !p.group.closed.Load() {
-		p.handOutLeft()
 		if p.turn(0) == 0 && p.quiet() {
 			p.park()
 		} else {
 			runtime.Gosched()
 		}
 	}
+	p.outbox.end()
 }
 
 // quiet waits a moment for something to do; true: nothing came.
 func (p *poller) quiet() bool {
-	p.handOutLeft()
 	for n := p.woken; ; n -= runQueueTurns {
 		runtime.Gosched()
 		if n < runQueueTurns {
@@ -199,8 +198,10 @@ func (p *poller) kick() {
 	unix.Write(int(p.event), one[:])
 }
 
-// turn asks for events, waiting at most ms, and hands them out. It returns 0 where there was nothing to do.
+// turn sends what was posted in the last one, asks for events, waiting at most ms, and hands them out. It returns 0 where there
+// was nothing to do.
 func (p *poller) turn(ms int) int {
+	p.outbox.end()
 	n, e := epollWait(p.ep, p.events[:], ms)
 	if e != 0 {
 		n = 0
@@ -211,6 +212,9 @@ func (p *poller) turn(ms int) int {
 	p.turns++
 	if p.newcomers.any() {
 		p.registerNewcomers(p.now.Load() - int64(newcomerTime))
+	}
+	if n >= postFrom {
+		p.outbox.begin()
 	}
 	p.waiters = 0
 	for i := range n {
@@ -234,32 +238,11 @@ func (p *poller) handOut() int {
 	if len(tasks) == 0 {
 		return 0
 	}
-	soon := min(p.waiters, len(tasks))
-	if soon > 0 {
-		p.crew.leave(tasks[:soon])
-	}
-	p.runAll(tasks[soon:])
-	p.tasks.drop(len(tasks))
-	return len(tasks)
-}
-
-// handOutLeft gives those tasks to workers that were left to somebody who has not come. Before, it gives way once more: the
-// processor may have come back to the poller before all those that it woke have run (see runQueueTurns), and to wake
-// workers in their place, while they fall asleep in the end for want of a task, costs more.
-func (p *poller) handOutLeft() {
-	if p.crew.hasLeft() {
-		runtime.Gosched()
-	}
-	p.left = p.crew.takeLeft(p.left)
-	p.runAll(p.left)
-	clear(p.left)
-	p.left = p.left[:0]
-}
-
-func (p *poller) runAll(tasks []Task) {
 	for _, t := range tasks {
 		p.run(t)
 	}
+	p.tasks.drop(len(tasks))
+	return len(tasks)
 }
 
 func (p *poller) handle(ev *unix.EpollEvent) {
@@ -311,5 +294,5 @@ func (p *poller) count(w woken, s *sock) {
 
 // adopt makes a connection of a descriptor.
 func (p *poller) adopt(fd int32) *sock {
-	return &sock{fd: fd, p: p, gen: max(p.group.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
+	return &sock{fd: fd, p: p, outbox: &p.outbox, gen: max(p.group.table.gen.Add(1), genFirst), drained: true} // what is there already makes an event
 }

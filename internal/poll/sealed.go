@@ -129,6 +129,17 @@ func (s *Sealed) Write(p []byte) (int, error) {
 	return s.writeTogether(p)
 }
 
+// Post implements Conn.
+func (s *Sealed) Post(p []byte) (int, error) {
+	if len(p) > recordSize {
+		return s.Write(p)
+	}
+	s.wire.posts.Store(true)
+	n, err := s.tls.Write(p)
+	s.wire.posts.Store(false)
+	return n, err
+}
+
 // WriteBuffers implements Conn. What fits into one record becomes one, and a head is put before the body's first bytes where
 // that saves a record.
 func (s *Sealed) WriteBuffers(head, body, tail []byte) error {
@@ -225,6 +236,8 @@ type wire struct {
 	failed  error // of the last read that failed
 	place   place // of the end of what has been read
 
+	posts atomic.Bool // what is written is posted
+
 	mu     sync.Mutex // protects out, and the order of what is written
 	out    *gathered  // not nil: records are gathered in it
 	pieces []byte
@@ -257,7 +270,11 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.out == nil {
+	switch {
+	case w.out != nil:
+	case w.posts.Load():
+		return w.below.Post(p)
+	default:
 		return w.below.Write(p)
 	}
 	w.pieces = append(w.pieces, p...)

@@ -16,6 +16,7 @@ type sock struct {
 	fd     int32
 	gen    uint32
 	p      *poller
+	outbox *outbox // of p
 	rd, wr waitWord
 
 	drained bool        // the reader's: the last read was short
@@ -28,6 +29,10 @@ type sock struct {
 	task    Task
 
 	readBy, writeBy atomic.Int64 // deadlines; 0: none
+
+	post    atomic.Uint32 // how it is with what was posted
+	rest    atomic.Pointer[remainder]
+	postErr atomic.Pointer[PostError]
 
 	wheelNext, wheelPrev *sock // protected by the poller's wheel, like the next two
 	slot                 uint8
@@ -73,10 +78,10 @@ func (s *sock) TryRead(p []byte) (int, error) {
 			return 0, s.nothing()
 		case e == syscall.EINTR:
 		case e != 0:
-			return 0, sysError("recv", e)
+			return 0, s.over(sysError("recv", e))
 		case n == 0 && len(p) > 0:
 			s.hup.Store(true)
-			return 0, io.EOF
+			return 0, s.over(io.EOF)
 		default:
 			s.drained = n < len(p)
 			return n, nil
@@ -110,6 +115,9 @@ func (s *sock) readStop() error {
 	if err := s.broken(); err != nil {
 		return err
 	}
+	if err := s.lost(); err != nil {
+		return err
+	}
 	if s.late(&s.readBy) {
 		return ErrTimeout
 	}
@@ -137,8 +145,19 @@ func (s *sock) broken() error {
 	return nil
 }
 
+// over is why nothing more will come: where something posted could not be sent, that.
+func (s *sock) over(err error) error {
+	if lost := s.lost(); lost != nil {
+		return lost
+	}
+	return err
+}
+
 // nothing is why there is nothing to read.
 func (s *sock) nothing() error {
+	if err := s.lost(); err != nil {
+		return err
+	}
 	if s.late(&s.readBy) {
 		return ErrTimeout
 	}
@@ -153,6 +172,14 @@ func (s *sock) late(by *atomic.Int64) bool {
 }
 
 func (s *sock) Write(p []byte) (int, error) {
+	if err := s.settle(); err != nil {
+		return 0, err
+	}
+	return s.write(p)
+}
+
+// write is Write where nothing is posted that has to leave before.
+func (s *sock) write(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
 		if err := s.broken(); err != nil {
@@ -175,6 +202,9 @@ func (s *sock) Write(p []byte) (int, error) {
 }
 
 func (s *sock) WriteBuffers(head, body, tail []byte) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
 	for len(head)+len(body) > 0 && len(body)+len(tail) > 0 {
 		if err := s.broken(); err != nil {
 			return err
@@ -195,7 +225,7 @@ func (s *sock) WriteBuffers(head, body, tail []byte) error {
 		}
 	}
 	for _, rest := range [...][]byte{head, body, tail} {
-		if _, err := s.Write(rest); err != nil {
+		if _, err := s.write(rest); err != nil {
 			return err
 		}
 	}
@@ -355,9 +385,15 @@ func (s *sock) Cancel() {
 	s.notify(&s.wr)
 }
 
-func (s *sock) CloseWrite() error { return sysError("shutdown", shutdownWrite(s.fd)) }
+func (s *sock) CloseWrite() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	return sysError("shutdown", shutdownWrite(s.fd))
+}
 
 func (s *sock) Close() error {
+	s.settle()
 	s.hangMu.Lock() // who registers a newcomer has done so, or sees that it is closed
 	again := s.closed.Swap(true)
 	s.hangMu.Unlock()
@@ -376,6 +412,8 @@ func (s *sock) Abort() {
 	if s.closed.Load() {
 		return
 	}
+	s.Cancel()
+	s.settle() // what is posted is still to be sent by this descriptor, or not at all
 	setLinger(s.fd)
 	s.Close()
 }

@@ -65,6 +65,9 @@ func (s *sock) Splice(src Conn, n int64, from, to Pace) (int64, error) {
 	if !ok {
 		return 0, ErrNoSplice
 	}
+	if err := s.settle(); err != nil {
+		return 0, &SinkError{err}
+	}
 	p := s.p.group.pipes.take()
 	if p == nil {
 		return 0, ErrNoSplice

@@ -235,7 +235,7 @@ func (aw *answerWriter) Flush() error {
 	if aw.sent {
 		from = aw.arm(len(aw.w.out))
 	}
-	_, err := aw.w.conn.Write(aw.w.out)
+	_, err := aw.w.conn.Post(aw.w.out)
 	aw.w.out = aw.w.out[:0]
 	if aw.sent {
 		aw.waited(from)

@@ -81,7 +81,7 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 		}
 	}
 	u.SetWriteDeadline(x.Timing.Start + int64(u.stall))
-	n, err := u.Write(out)
+	n, err := u.sendHead(out, rest != nil)
 	x.Scratch = out
 	if err != nil {
 		return u.writeFault(err, n)
@@ -92,6 +92,14 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 		u.startUpload(x)
 	}
 	return nil
+}
+
+// sendHead writes out. What more is to follow must not wait for others.
+func (u *upConn) sendHead(out []byte, more bool) (int, error) {
+	if more {
+		return u.Write(out)
+	}
+	return u.Post(out)
 }
 
 func (u *upConn) writeFault(err error, sent int) *weir.Fault {

@@ -134,7 +134,7 @@ func (c *conn) write(p []byte, leaving bool) error {
 		floor := c.srv.config.Load().Timeouts.BodyFloor
 		c.SetWriteDeadline(clock.Now() + int64(floorWindow) + int64(len(p))*int64(time.Second)/floor)
 	}
-	_, err := c.Conn.Write(p)
+	_, err := c.Conn.Post(p)
 	return err
 }
 

@@ -10,7 +10,7 @@ type stuck struct {
 
 func (s stuck) SetWriteDeadline(int64) {}
 
-func (s stuck) Write(p []byte) (int, error) {
+func (s stuck) Post(p []byte) (int, error) {
 	s.writing <- struct{}{}
 	<-s.release
 	return len(p), nil

@@ -19,9 +19,11 @@ type deafConn struct{ sent bytes.Buffer }
 
 func (c *deafConn) Read([]byte) (int, error) { return 0, poll.ErrAgain }
 
-func (c *deafConn) TryRead([]byte) (int, error)                                  { return 0, poll.ErrAgain }
-func (c *deafConn) WaitReadable() error                                          { return nil }
-func (c *deafConn) Write(p []byte) (int, error)                                  { return c.sent.Write(p) }
+func (c *deafConn) TryRead([]byte) (int, error) { return 0, poll.ErrAgain }
+func (c *deafConn) WaitReadable() error         { return nil }
+func (c *deafConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
+
+func (c *deafConn) Post(p []byte) (int, error)                                   { return c.sent.Write(p) }
 func (c *deafConn) WriteBuffers([]byte, []byte, []byte) error                    { return nil }
 func (c *deafConn) Splice(poll.Conn, int64, poll.Pace, poll.Pace) (int64, error) { return 0, nil }
 func (c *deafConn) Idle(poll.Task) bool                                          { return true }

@@ -62,6 +62,10 @@ func ReadFault(ep *weir.Endpoint, err error, begun bool, other weir.Cause) *weir
 	if begun {
 		retry = weir.RetryNever
 	}
+	var unsent *poll.PostError
+	if !begun && errors.As(err, &unsent) {
+		return WriteFault(ep, unsent.Err, unsent.Sent)
+	}
 	switch err {
 	case poll.ErrTimeout:
 		return Fault(ep, weir.CauseUpstreamHeaderTimeout, weir.RetryNever, "wait for", err) // it is at work

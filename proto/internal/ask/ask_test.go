@@ -56,6 +56,9 @@ func TestReadFault(t *testing.T) {
 		{io.ErrUnexpectedEOF, true, weir.CauseUpstreamClosed, weir.RetryNever},
 		{poll.ErrTimeout, false, weir.CauseUpstreamHeaderTimeout, weir.RetryNever},
 		{syscall.ECONNRESET, false, weir.CauseUpstreamReset, weir.RetryIdempotent},
+		{&poll.PostError{Err: syscall.EPIPE}, false, weir.CauseUpstreamWrite, weir.RetryAlways}, // no byte of the request went out
+		{&poll.PostError{Err: syscall.EPIPE, Sent: 1}, false, weir.CauseUpstreamWrite, weir.RetryIdempotent},
+		{&poll.PostError{Err: syscall.EPIPE}, true, weir.CauseUpstreamReset, weir.RetryNever},
 	} {
 		if f := ReadFault(server, tt.err, tt.begun, weir.CauseUpstreamReset); f.Cause != tt.cause || f.Retry != tt.retry {
 			t.Errorf("%v, begun %v: %+v", tt.err, tt.begun, f)
