@@ -37,6 +37,7 @@ type listener struct {
 
 	arrivals  arrivals
 	datagrams *datagrams // nil: there is no HTTP/3; protected by Server.mu
+	group     *poll.Group
 	log       *slog.Logger
 
 	lastPeer atomic.Pointer[peer]
@@ -55,7 +56,7 @@ type settings struct {
 }
 
 func newListener(spec *ListenerSpec, source net.Listener, inherited bool, c *Config) *listener {
-	l := &listener{key: spec.key(), source: source, inherited: inherited, log: c.Log, empty: make(chan struct{})}
+	l := &listener{key: spec.key(), source: source, inherited: inherited, group: c.Group, log: c.Log, empty: make(chan struct{})}
 	l.done = l.release
 	l.settings.Store(&settings{spec: spec})
 	return l
@@ -119,8 +120,8 @@ func (l *listener) enter() *settings {
 	}
 }
 
-func (l *listener) start(g *poll.Group) (err error) {
-	l.polled, err = g.Listen(l.source, l.accept)
+func (l *listener) start() (err error) {
+	l.polled, err = l.group.Listen(l.source, l.accept)
 	return err
 }
 

@@ -177,7 +177,7 @@ func (l *listener) resume(s *Server) {
 	source, err := listen(l.settings.Load().spec)
 	if err == nil {
 		l.source = source
-		err = l.start(s.config.Group)
+		err = l.start()
 	}
 	if err != nil {
 		s.config.Log.Error("listener lost", "listener", l.name(), "error", err)

@@ -137,7 +137,7 @@ func (l *listener) serveDatagrams(d *datagrams) {
 		Conn: d.conn, TLS: &tls.Config{GetConfigForClient: l.configForClient, GetEncryptedClientHelloKeys: l.helloKeys},
 		Admit:  func(netip.AddrPort) bool { return l.admit(d) },
 		Done:   func() { l.release(); d.leave() },
-		Agreed: l.handshakes.succeed, Failed: l.handshakes.fail, Facts: l.factsOf, Log: l.log,
+		Agreed: l.handshakes.succeed, Failed: l.handshakes.fail, Facts: l.factsOf, Several: l.group.Collect, Log: l.log,
 	})
 	if err != nil {
 		l.log.Error("HTTP/3 is not served any more", "listener", l.name(), "error", err)

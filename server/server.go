@@ -159,7 +159,7 @@ func (c *change) undo(s *Server) {
 func (s *Server) commit(next *Snapshot, c *change) error {
 	for _, l := range c.opened {
 		l.configure(next, next.spec(l.key))
-		if err := l.start(s.config.Group); err != nil {
+		if err := l.start(); err != nil {
 			c.undo(s)
 			return fmt.Errorf("listener %q: %w", l.name(), err)
 		}

@@ -27,6 +27,9 @@ func (g *Group) Close() {}
 // Shards returns 1.
 func (g *Group) Shards() int { return 1 }
 
+// Collect does nothing.
+func (g *Group) Collect(int) {}
+
 // A Listener accepts connections for a group.
 type Listener struct {
 	source net.Listener

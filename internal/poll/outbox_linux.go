@@ -14,8 +14,11 @@ import (
 // leaves little of this program in the processor's caches; so what handles a turn's messages runs once through for all of them and
 // not once for each.
 //
-// It is closed, and what is posted is sent at once, while the poller waits for events: nobody would empty it.
+// It is closed, and what is posted is sent at once, while the poller waits for events: nobody would empty it. Collect opens
+// it for messages that other things than the poller's events give rise to.
 type outbox struct {
+	closer waitWord // of who closes it after Collect
+
 	mu    sync.Mutex // protects all below
 	open  bool
 	now   bundle // what is collected
@@ -58,10 +61,13 @@ func (o *outbox) add(s *sock, p []byte) (taken, full bool) {
 	return taken, full
 }
 
-func (o *outbox) begin() {
+// begin opens the outbox; false: it was open.
+func (o *outbox) begin() bool {
 	o.mu.Lock()
+	was := o.open
 	o.open = true
 	o.mu.Unlock()
+	return !was
 }
 
 // end closes the outbox and sends what is in it.
@@ -93,6 +99,24 @@ func (o *outbox) send() {
 	o.mu.Lock()
 	o.spare = bundle{b.data[:0], b.posts[:0]}
 	o.mu.Unlock()
+}
+
+// Collect is for who is about to have several requests carried at once that no event of the poller with that number has
+// brought: what is posted on its connections is collected until the goroutines have run that can run now.
+func (g *Group) Collect(shard int) {
+	if o := &g.pick(shard).outbox; o.begin() {
+		o.closer.notify()
+	}
+}
+
+// closeOutbox closes the outbox, each time that Collect has opened it, when others have run.
+func (p *poller) closeOutbox() {
+	defer p.group.done.Done()
+	for !p.group.closed.Load() {
+		p.outbox.closer.wait(nil)
+		runtime.Gosched()
+		p.outbox.end()
+	}
 }
 
 // The states of what a connection has posted.

@@ -253,6 +253,32 @@ func TestPostErrorWakesIdle(t *testing.T) {
 	<-ran
 }
 
+// What is posted after Collect is collected, and leaves without any event of the poller.
+func TestCollect(t *testing.T) {
+	g := newGroup(t)
+	l := listen(t)
+	defer l.Close()
+	c, err := g.Dial(l.Addr().String(), 1, 0, nil)
+	must(t, err)
+	defer c.Close()
+	far, err := l.Accept()
+	must(t, err)
+	defer far.Close()
+	s := c.(*sock)
+	collected := 0
+	for range 1000 {
+		g.Collect(1)
+		s.Post([]byte("x"))
+		if s.post.Load() == postQueued {
+			collected++
+		}
+		expect(t, far, "x")
+	}
+	if collected == 0 {
+		t.Error("nothing was collected")
+	}
+}
+
 // An answering is a connection that answers each message by posting it, and closes after the last.
 type answering struct {
 	c         Conn

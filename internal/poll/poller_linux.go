@@ -36,8 +36,9 @@ func NewGroup(n int) (*Group, error) {
 			return nil, err
 		}
 		g.pollers = append(g.pollers, p)
-		g.done.Add(1)
+		g.done.Add(2)
 		go p.loop()
+		go p.closeOutbox()
 	}
 	return g, nil
 }
@@ -49,6 +50,7 @@ func (g *Group) Close() {
 	}
 	for _, p := range g.pollers {
 		p.kick()
+		p.outbox.closer.notify()
 	}
 	g.done.Wait()
 	for _, p := range g.pollers {

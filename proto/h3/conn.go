@@ -49,6 +49,9 @@ type known struct {
 // that nobody wants.
 const mostChurn = 256
 
+// several is how many requests at once are worth taking together what servers are asked.
+const several = 4
+
 // How a connection ends that drains: requests that are on their way get so long, the last answer's bytes so long.
 const (
 	drainNotice = 500 * time.Millisecond
@@ -150,13 +153,18 @@ func (c *conn) learn(from net.Addr, early bool) *known {
 // begin counts a request; false: it is not served any more.
 func (c *conn) begin(id quic.StreamID) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.refuses && uint64(id) >= c.next {
+		c.mu.Unlock()
 		return false
 	}
 	c.next = max(c.next, uint64(id)+4)
 	c.open++
+	n := c.open
+	c.mu.Unlock()
 	c.peer.requests.Add(1)
+	if n >= several && c.sock.Several != nil {
+		c.sock.Several(c.shard)
+	}
 	return true
 }
 

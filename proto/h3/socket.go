@@ -42,6 +42,10 @@ type Socket struct {
 	// in. It must not block.
 	Facts func(remote, local netip.AddrPort) weir.Conn
 
+	// Several, if not nil, is called for each request of a connection that has several under way; shard is that of their
+	// exchanges (weir.Conn). It must not block.
+	Several func(shard int)
+
 	Log *slog.Logger // events; nil: none
 }
 
