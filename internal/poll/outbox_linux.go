@@ -104,7 +104,7 @@ func (o *outbox) send() {
 // Collect is for who is about to have several requests carried at once that no event of the poller with that number has
 // brought: what is posted on its connections is collected until the goroutines have run that can run now.
 func (g *Group) Collect(shard int) {
-	if o := &g.pick(shard).outbox; o.begin() {
+	if o := &g.pick(shard).outbox; !g.closed.Load() && o.begin() {
 		o.closer.notify()
 	}
 }
@@ -209,18 +209,28 @@ func (s *sock) settle() error {
 }
 
 func (s *sock) awaitPost() error {
+	for r := s.deliverNow(); r != nil; r = s.deliverNow() {
+		<-r.done
+	}
+	return s.lost()
+}
+
+// deliverNow has what was posted leave now, and returns what there is no room for, or nil.
+func (s *sock) deliverNow() *remainder {
 	for s.post.Load() == postQueued {
 		if r := s.rest.Load(); r != nil {
-			<-r.done
-			continue
+			return r
 		}
 		s.outbox.flush()
 		if s.post.Load() == postQueued {
 			runtime.Gosched() // another goroutine is sending it
 		}
 	}
-	return s.lost()
+	return nil
 }
+
+// settled implements settler.
+func (s *sock) settled() bool { return s.deliverNow() == nil && s.lost() == nil }
 
 // lost returns the error of what was posted, or nil.
 func (s *sock) lost() error {

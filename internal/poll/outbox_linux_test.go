@@ -2,6 +2,7 @@ package poll
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -164,9 +165,51 @@ func TestPostWithoutRoom(t *testing.T) {
 	}
 }
 
+// Close does not wait for room, and yet all of what was posted comes.
+func TestCloseWithoutRoom(t *testing.T) {
+	s, far := posting(t)
+	want := fillUp(t, s)
+	if s.Silent() {
+		t.Error("a connection that has something to deliver is silent")
+	}
+	must(t, s.Close())
+	if got, err := io.ReadAll(far); !bytes.Equal(got, want) || err != nil {
+		t.Fatalf("%d bytes of %d, %v", len(got), len(want), err)
+	}
+}
+
+// TLS's goodbye, which waits for nobody, does not cut off what was posted before it.
+func TestSealedCloseWithoutRoom(t *testing.T) {
+	s, far := posting(t)
+	sealed, client := SealServer(s, testTLS()), tls.Client(far, testTLS())
+	done := make(chan error, 1)
+	go func() { done <- client.Handshake() }()
+	must(t, sealed.Handshake())
+	must(t, <-done)
+	var want []byte
+	for !isFull(s) {
+		piece := randomBytes(uint64(len(want)+1), 3000)
+		s.outbox.begin()
+		if _, err := sealed.Post(piece); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, piece...)
+		s.outbox.end()
+	}
+	began := time.Now()
+	must(t, sealed.Close())
+	if d := time.Since(began); d > restTime/2 {
+		t.Errorf("Close took %v", d)
+	}
+	got, err := io.ReadAll(client)
+	if !bytes.Equal(got, want) || err != nil && err != io.ErrUnexpectedEOF {
+		t.Fatalf("%d bytes of %d, %v", len(got), len(want), err)
+	}
+}
+
 // What a peer never takes ends by the deadline for writing, and nothing follows it.
 func TestPostTooLate(t *testing.T) {
-	s, _ := posting(t)
+	s, far := posting(t)
 	for s.lost() == nil { // the kernel may find room for the first remainders after all
 		s.SetWriteDeadline(clock.Now() + int64(200*time.Millisecond))
 		fillUp(t, s)
@@ -188,6 +231,9 @@ func TestPostTooLate(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
+	if _, err := io.Copy(io.Discard, far); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("far sees %v behind a part of what was sent", err)
+	}
 }
 
 func TestAbortDoesNotWaitForPosts(t *testing.T) {

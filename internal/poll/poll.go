@@ -63,7 +63,8 @@ type Conn interface {
 
 	// CloseWrite sends the end of our side.
 	CloseWrite() error
-	// Close closes the connection after what was written has been handed to the kernel.
+	// Close closes the connection after what was written has been handed to the kernel; what was posted and there is no room for
+	// keeps it open until then, in the background.
 	Close() error
 	// Abort closes the connection with a reset where that is possible: the peer shall not take what it
 	// got for the whole.
@@ -75,7 +76,7 @@ type Conn interface {
 	Reclaim() bool
 
 	// Silent asks whether there is really nothing to read, not even something that the poller has not noticed
-	// yet: for a connection that has just been reclaimed or accepted.
+	// yet, and nothing posted that there was no room for: for a connection that has just been reclaimed or accepted.
 	Silent() bool
 
 	// Woken is about the time (of clock.Now) at which the last wait of this connection ended. It is cheap and
@@ -137,6 +138,20 @@ func (e *PostError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error behind it.
 func (e *PostError) Unwrap() error { return e.Err }
+
+// A settler is a Conn that may have posted something that has not left.
+type settler interface {
+	settle() error // waits until it has
+	settled() bool // has it leave at once; false: there is no room, or it can't be sent
+}
+
+func settlerOf(c Conn) settler {
+	if p, ok := c.(*prefixed); ok {
+		return settlerOf(p.Conn)
+	}
+	s, _ := c.(settler)
+	return s
+}
 
 // A SinkError is an error of the receiving side of a splice.
 type SinkError struct{ Err error }

@@ -200,6 +200,11 @@ func (s *Sealed) Splice(Conn, int64, Pace, Pace) (int64, error) { return 0, ErrN
 
 // CloseWrite says that no more comes, inside TLS and below.
 func (s *Sealed) CloseWrite() error {
+	if b := settlerOf(s.Conn); b != nil {
+		if err := b.settle(); err != nil {
+			return err
+		}
+	}
 	s.farewell(s.tls.CloseWrite)
 	return s.Conn.CloseWrite()
 }
@@ -211,9 +216,12 @@ func (s *Sealed) Close() error {
 }
 
 // farewell runs say with no patience for a peer that takes nothing. A connection that TLS has failed on needs none (RFC 8446,
-// section 6.2).
+// section 6.2), and one on which something posted still has to leave has no room for it.
 func (s *Sealed) farewell(say func() error) {
 	if s.ended.Load() {
+		return
+	}
+	if b := settlerOf(s.Conn); b != nil && !b.settled() {
 		return
 	}
 	s.Conn.SetWriteDeadline(1)

@@ -259,7 +259,11 @@ func (s *sock) Reclaim() bool {
 	return s.rd.endIdle()
 }
 
+// Silent is false for a connection that still has something to deliver, too.
 func (s *sock) Silent() bool {
+	if s.deliverNow() != nil {
+		return false
+	}
 	var one [1]byte
 	_, e := recv(s.fd, one[:], syscall.MSG_PEEK)
 	if e != syscall.EAGAIN {
@@ -392,8 +396,23 @@ func (s *sock) CloseWrite() error {
 	return sysError("shutdown", shutdownWrite(s.fd))
 }
 
+// Close has a goroutine of its own wait where there is no room yet for what was posted.
 func (s *sock) Close() error {
-	s.settle()
+	if r := s.deliverNow(); r != nil {
+		go func() {
+			<-r.done
+			s.close()
+		}()
+		return nil
+	}
+	return s.close()
+}
+
+// close closes the connection, with a reset where something posted did not leave: what the peer got is not the whole.
+func (s *sock) close() error {
+	if s.lost() != nil {
+		setLinger(s.fd)
+	}
 	s.hangMu.Lock() // who registers a newcomer has done so, or sees that it is closed
 	again := s.closed.Swap(true)
 	s.hangMu.Unlock()
@@ -412,8 +431,10 @@ func (s *sock) Abort() {
 	if s.closed.Load() {
 		return
 	}
-	s.Cancel()
-	s.settle() // what is posted is still to be sent by this descriptor, or not at all
+	if s.post.Load() == postQueued {
+		s.Cancel()
+		s.settle() // what is posted is sent by this descriptor now, or not at all
+	}
 	setLinger(s.fd)
 	s.Close()
 }

@@ -235,13 +235,21 @@ func (aw *answerWriter) Flush() error {
 	if aw.sent {
 		from = aw.arm(len(aw.w.out))
 	}
-	_, err := aw.w.conn.Post(aw.w.out)
+	_, err := aw.write(aw.w.out)
 	aw.w.out = aw.w.out[:0]
 	if aw.sent {
 		aw.waited(from)
 	}
 	aw.sent = true
 	return aw.fault(err)
+}
+
+// write sends p. What the connection ends with has to have left before that.
+func (aw *answerWriter) write(p []byte) (int, error) {
+	if aw.w.keep {
+		return aw.w.conn.Post(p)
+	}
+	return aw.w.conn.Write(p)
 }
 
 // arm sets the deadline for writing n more bytes, and returns the time. The client must take them at the floor's
@@ -262,10 +270,10 @@ func (aw *answerWriter) waited(from int64) {
 }
 
 func (aw *answerWriter) fault(err error) error {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case poll.ErrTimeout:
+	case errors.Is(err, poll.ErrTimeout):
 		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientWriteTimeout, Err: err}
 	}
 	return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}

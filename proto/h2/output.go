@@ -130,10 +130,12 @@ func (c *conn) writeOut() {
 // write sends p, which the client must take at the floor's speed. A connection that is being ended has a deadline of its
 // own.
 func (c *conn) write(p []byte, leaving bool) error {
-	if !leaving {
-		floor := c.srv.config.Load().Timeouts.BodyFloor
-		c.SetWriteDeadline(clock.Now() + int64(floorWindow) + int64(len(p))*int64(time.Second)/floor)
+	if leaving {
+		_, err := c.Conn.Write(p)
+		return err
 	}
+	floor := c.srv.config.Load().Timeouts.BodyFloor
+	c.SetWriteDeadline(clock.Now() + int64(floorWindow) + int64(len(p))*int64(time.Second)/floor)
 	_, err := c.Conn.Post(p)
 	return err
 }

@@ -451,7 +451,7 @@ func (c *conn) wakeCrowded(n int) {
 // brokenFault is why nothing can be written any more. c.mu is held.
 func (c *conn) brokenFault() *weir.Fault {
 	f := &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: c.broken}
-	if c.broken == poll.ErrTimeout {
+	if errors.Is(c.broken, poll.ErrTimeout) {
 		f.Cause = weir.CauseClientWriteTimeout
 	}
 	return f
