@@ -81,10 +81,10 @@ func (x *Exchange) callStatus() string {
 	if x.Fault != nil {
 		return strconv.Itoa(x.Fault.grpcCode())
 	}
-	if code := x.Response.Header.Get("grpc-status"); code != "" || x.Response.Body == nil {
+	if code := x.Response.Header.Get("grpc-status"); code != "" {
 		return code
 	}
-	if t := x.Response.Body.Trailer(); t != nil {
+	if t := x.Response.Trailer(); t != nil {
 		return t.Get("grpc-status")
 	}
 	return ""

@@ -46,11 +46,16 @@ func (r *Request) HideTrailer(hide func(*Field) bool) {
 
 // Trailer returns what [Body].Trailer does of Body, without what is hidden. It is for transports.
 func (r *Request) Trailer() *Header {
-	t := r.Body.Trailer()
+	return trailerOf(r.Body, r.hidden)
+}
+
+// trailerOf returns b's trailer without what one of hidden takes away, or nil.
+func trailerOf(b Body, hidden []func(*Field) bool) *Header {
+	t := b.Trailer()
 	if t == nil {
 		return nil
 	}
-	for _, hide := range r.hidden {
+	for _, hide := range hidden {
 		t.DelFunc(hide)
 	}
 	if t.Len() == 0 {
@@ -118,13 +123,35 @@ type Response struct {
 	Header  Header
 	Body    Body               // nil: no content
 	Upgrade io.ReadWriteCloser // 101, or 2xx to CONNECT: after the head, relay between the client and this
+
+	hidden []func(*Field) bool // see HideTrailer
 }
 
 // Reset makes r empty, keeping the memory of its header. It does not close the body.
 func (r *Response) Reset() {
 	h := r.Header
 	h.Reset()
-	*r = Response{Header: h}
+	clear(r.hidden)
+	*r = Response{Header: h, hidden: r.hidden[:0]}
+}
+
+// HideTrailer keeps fields of Body's trailer for which hide returns true from going to the client. It is for who takes fields
+// away from Header. hide may be called from another goroutine.
+func (r *Response) HideTrailer(hide func(*Field) bool) {
+	if r.Body != nil {
+		r.hidden = append(r.hidden, hide)
+	}
+}
+
+// Trailer returns what [Body].Trailer does of Body, without what is hidden; nil where there is no Body. It is for codecs.
+func (r *Response) Trailer() *Header {
+	switch {
+	case r.Body == nil:
+		return nil
+	case len(r.hidden) == 0:
+		return r.Body.Trailer()
+	}
+	return trailerOf(r.Body, r.hidden)
 }
 
 // Discard closes what the response holds (body, upgraded connection) and makes it empty, so that

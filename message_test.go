@@ -202,6 +202,14 @@ func TestHideTrailer(t *testing.T) {
 	if got := x.Request.Trailer(); got.Len() != 2 {
 		t.Errorf("the next request's trailer %v", got.Fields())
 	}
+	x.Response.Body = x.Request.Body
+	x.Response.HideTrailer(named("x-a"))
+	if got := x.Response.Trailer(); got.Len() != 1 || got.Get("X-B") != "2" {
+		t.Errorf("the answer's trailer %v", got.Fields())
+	}
+	if x.Response.Discard(); x.Response.Trailer() != nil || len(x.Response.hidden) > 0 {
+		t.Error("something is left of an answer's trailer")
+	}
 	x.Request.Body = NewBody("")
 	if got := x.Request.Trailer(); got != nil {
 		t.Errorf("trailer %v of a body that has none", got.Fields())

@@ -109,7 +109,7 @@ func (e *edits) apply(h *weir.Header, x *weir.Exchange) {
 	}
 }
 
-// hides reports whether f, of a request's trailer, is one that is removed from the header or set there.
+// hides reports whether f, of a trailer, is one that is removed from the header or set there.
 func (e *edits) hides(f *weir.Field) bool {
 	if e.remove.match(f) || e.twins.match(f) {
 		return true

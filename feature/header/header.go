@@ -6,7 +6,8 @@
 //
 // In requests, what is removed, set or looked for under a name with "-" is so under the same name with "_" in its
 // places: many servers take X_User and X-User for one field, and would believe a client's X_User. It is removed from the
-// trailer as well: some servers put the trailer's fields to those of the header.
+// trailer as well: some servers put the trailer's fields to those of the header. What is removed or set in an answer is
+// removed from its trailer, too.
 package header
 
 import (
@@ -49,6 +50,7 @@ type transform struct {
 	hide     func(*weir.Field) bool // request.hides
 	query    *queryEdits
 	response *edits
+	hideBack func(*weir.Field) bool // response.hides
 }
 
 // New returns the middleware, for weir.PhaseRewrite.
@@ -65,6 +67,7 @@ func New(cfg Config) (weir.Middleware, error) {
 	if t.response, err = newEdits(cfg.Response, cfg.Params, nil); err != nil {
 		return nil, fmt.Errorf("response: %w", err)
 	}
+	t.hideBack = t.response.hides
 	return func(next weir.Handler) weir.Handler {
 		mine := t
 		mine.next = next
@@ -86,6 +89,7 @@ func (t *transform) ServeExchange(x *weir.Exchange) error {
 		x.Fail(err)
 	}
 	t.response.apply(&x.Response.Header, x)
+	x.Response.HideTrailer(t.hideBack)
 	return nil
 }
 

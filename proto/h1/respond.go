@@ -65,7 +65,7 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	}
 	err := tell.Copy(aw, body)
 	if err == nil {
-		err = aw.end(body.Trailer())
+		err = aw.end(r.Trailer())
 	}
 	body.Close()
 	if err != nil && !aw.sent {
@@ -195,8 +195,7 @@ func (aw *answerWriter) WriteLast(p []byte) error {
 var crlf, lastChunk = []byte("\r\n"), []byte("\r\n0\r\n\r\n")
 
 func (aw *answerWriter) trailing() bool {
-	b := aw.w.x.Response.Body
-	return b != nil && b.Trailer() != nil
+	return aw.w.x.Response.Trailer() != nil
 }
 
 // count checks p against the announced length: a body must not run over it.

@@ -62,7 +62,7 @@ func (s *stream) writeAnswer(x *weir.Exchange) error {
 	}
 	err := w.copy(body)
 	if err == nil {
-		err = w.end(body.Trailer())
+		err = w.end(r.Trailer())
 	}
 	body.Close()
 	if err == nil {
@@ -251,8 +251,7 @@ func (w *answerWriter) WriteLast(p []byte) error {
 	if err := w.count(len(p)); err != nil {
 		return err
 	}
-	b := w.s.x.Response.Body
-	if w.left > 0 || b != nil && b.Trailer() != nil {
+	if w.left > 0 || w.s.x.Response.Trailer() != nil {
 		return w.send(p, false)
 	}
 	return w.send(p, true)

@@ -89,7 +89,7 @@ func (w *work) writeBody(x *weir.Exchange, aw *answerWriter) error {
 		aw.tellLate(x, err)
 		return err
 	}
-	return aw.end(body.Trailer())
+	return aw.end(x.Response.Trailer())
 }
 
 // tellLate ends an answer that has failed with err, where its client is one that reads in the trailer how it went.
