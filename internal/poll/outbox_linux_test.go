@@ -178,6 +178,31 @@ func TestCloseWithoutRoom(t *testing.T) {
 	}
 }
 
+// A group that is closed lets what its connections have posted go first, for a while.
+func TestGroupCloseDelivers(t *testing.T) {
+	g, err := NewGroup(1)
+	must(t, err)
+	l := listen(t)
+	defer l.Close()
+	c, err := g.Dial(l.Addr().String(), -1, 0, nil)
+	must(t, err)
+	far, err := l.Accept()
+	must(t, err)
+	defer far.Close()
+	s := c.(*sock)
+	s.outbox = &outbox{open: true}
+	want := fillUp(t, s)
+	must(t, s.Close())
+	var got []byte
+	var wg sync.WaitGroup
+	wg.Go(func() { got, err = io.ReadAll(far) })
+	g.Close()
+	wg.Wait()
+	if !bytes.Equal(got, want) || err != nil {
+		t.Fatalf("%d bytes of %d, %v", len(got), len(want), err)
+	}
+}
+
 // TLS's goodbye, which waits for nobody, does not cut off what was posted before it.
 func TestSealedCloseWithoutRoom(t *testing.T) {
 	s, far := posting(t)

@@ -27,7 +27,7 @@ type Conn interface {
 	// Write sends all of p, waiting while the peer takes no more.
 	Write(p []byte) (int, error)
 	// Post is Write for a message that is whole: under load a short one may be sent a moment later, together with those of
-	// other connections, but always before what is written afterwards and before Close. Where that fails, writes, and
+	// other connections, but always before what is written afterwards and before the end. Where that fails, writes, and
 	// reads that find nothing, return a *PostError.
 	Post(p []byte) (int, error)
 	// WriteBuffers sends head, body and tail, in one system call where possible. tail is short.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,7 @@ type Group struct {
 	next    atomic.Uint32
 	closed  atomic.Bool
 	done    sync.WaitGroup
+	closing sync.Map // the socks that are closed in the background, once what they have posted has left
 }
 
 // NewGroup starts n pollers; n < 1: as many as GOMAXPROCS.
@@ -43,8 +45,12 @@ func NewGroup(n int) (*Group, error) {
 	return g, nil
 }
 
-// Close stops the pollers. Connections that still wait are not woken any more: close them first.
+// Close stops the pollers. Connections that still wait are not woken any more: close them first. Those that have been closed and
+// have yet to deliver something get up to lateTime for it.
 func (g *Group) Close() {
+	g.awaitClosing(lateTime)
+	g.closing.Range(func(s, _ any) bool { s.(*sock).Cancel(); return true })
+	g.awaitClosing(lateTime)
 	if g.closed.Swap(true) {
 		return
 	}
@@ -57,6 +63,19 @@ func (g *Group) Close() {
 		p.release()
 	}
 	g.pipes.close()
+}
+
+const lateTime = 2 * time.Second
+
+// awaitClosing waits until no connection is being closed in the background, for at most d.
+func (g *Group) awaitClosing(d time.Duration) {
+	some := func() (found bool) {
+		g.closing.Range(func(any, any) bool { found = true; return false })
+		return found
+	}
+	for end := clock.Now() + int64(d); some() && clock.Now() < end; {
+		time.Sleep(lateTime / 200)
+	}
 }
 
 // Shards returns the number of pollers.

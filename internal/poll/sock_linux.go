@@ -261,7 +261,7 @@ func (s *sock) Reclaim() bool {
 
 // Silent is false for a connection that still has something to deliver, too.
 func (s *sock) Silent() bool {
-	if s.deliverNow() != nil {
+	if !s.settled() {
 		return false
 	}
 	var one [1]byte
@@ -399,9 +399,11 @@ func (s *sock) CloseWrite() error {
 // Close has a goroutine of its own wait where there is no room yet for what was posted.
 func (s *sock) Close() error {
 	if r := s.deliverNow(); r != nil {
+		s.p.group.closing.Store(s, nil)
 		go func() {
 			<-r.done
 			s.close()
+			s.p.group.closing.Delete(s)
 		}()
 		return nil
 	}
@@ -410,9 +412,6 @@ func (s *sock) Close() error {
 
 // close closes the connection, with a reset where something posted did not leave: what the peer got is not the whole.
 func (s *sock) close() error {
-	if s.lost() != nil {
-		setLinger(s.fd)
-	}
 	s.hangMu.Lock() // who registers a newcomer has done so, or sees that it is closed
 	again := s.closed.Swap(true)
 	s.hangMu.Unlock()
@@ -422,6 +421,9 @@ func (s *sock) close() error {
 	if s.known.Load() {
 		s.p.wheel.drop(s)
 		s.p.group.table.drop(s)
+	}
+	if s.lost() != nil {
+		setLinger(s.fd)
 	}
 	closeFD(s.fd)
 	return nil

@@ -81,7 +81,7 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 		}
 	}
 	u.SetWriteDeadline(x.Timing.Start + int64(u.stall))
-	n, err := u.sendHead(out, rest != nil)
+	n, err := u.sendHead(out, rest != nil || r.Upgrade != "")
 	x.Scratch = out
 	if err != nil {
 		return u.writeFault(err, n)
@@ -94,7 +94,7 @@ func (u *upConn) send(x *weir.Exchange) *weir.Fault {
 	return nil
 }
 
-// sendHead writes out. What more is to follow must not wait for others.
+// sendHead writes out. Where more may follow, it does not wait for others.
 func (u *upConn) sendHead(out []byte, more bool) (int, error) {
 	if more {
 		return u.Write(out)
