@@ -188,7 +188,7 @@ func appendTransform(to []Transform, n *node) []Transform {
 	return append(to, t)
 }
 
-// errorPages are those of all layers; of two for one status that of the later layer holds.
+// errorPages are those of all layers that nothing is wrong with; of two for one status that of the later layer holds.
 func errorPages(ls layers) []ErrorPage {
 	var out []ErrorPage
 	for _, n := range slices.Backward(ls) {
@@ -197,7 +197,7 @@ func errorPages(ls layers) []ErrorPage {
 			continue
 		}
 		for _, p := range c.children("page") {
-			if slices.ContainsFunc(out, func(e ErrorPage) bool { return e.Status == p.label }) {
+			if p.broken || slices.ContainsFunc(out, func(e ErrorPage) bool { return e.Status == p.label }) {
 				continue
 			}
 			out = append(out, ErrorPage{
@@ -289,7 +289,10 @@ func hopByHop() []string {
 	return []string{"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 }
 
+// errorPage checks a page.
 func (l *loader) errorPage(p *node) {
+	before := len(l.list)
+	defer func() { p.broken = p.broken || l.list[before:].HasErrors() }()
 	s, ok := parseStatuses(p.label)
 	single, class := s.Low == s.High, s.Low%100 == 0 && s.High == s.Low+99
 	if !ok || s.Low < 400 || !single && !class {
