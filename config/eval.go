@@ -165,8 +165,16 @@ func (r *reader) written(n *node, a *attr, v cty.Value, at hcl.Range) (written, 
 		w.text = fmt.Sprint(v.True())
 		return w, true
 	}
-	r.report(at, in(n, a.name+" must be "+article(a.kind)+", not "+typeName(w.typ)), a.kind.doc().write, "")
+	r.report(at, in(n, a.name+" must be "+article(a.kind)+", not "+typeName(w.typ)), a.kind.doc().write, blockHint(n, a, w))
 	return written{}, false
+}
+
+// blockHint is for names and values where there is a block of the same name for them.
+func blockHint(n *node, a *attr, w written) string {
+	if typeName(w.typ) != "names and values" || n.schema.block(a.name) == nil {
+		return ""
+	}
+	return "write " + a.name + " { ... } for that"
 }
 
 func article(k kind) string {
