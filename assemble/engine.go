@@ -169,8 +169,15 @@ func (e *Engine) logBroken(g *generation) {
 		case observe.SiteKept:
 			e.o.Log.Error("site is broken: its last good version is served", "site", v.Name, "reason", v.why.Error())
 		case observe.SiteBroken:
-			e.o.Log.Error("site is broken: it is not served", "site", v.Name, "reason", v.why.Error())
+			text := "site is broken: it is not served"
+			if v.Unread {
+				text += ", and which hosts it has could not be read"
+			}
+			e.o.Log.Error(text, "site", v.Name, "reason", v.why.Error())
 		}
+	}
+	for _, f := range g.config.LostFiles {
+		e.o.Log.Error("file is broken: which sites are in it could not be read", "file", f.Name, "reason", f.Why.Error())
 	}
 	for _, l := range g.config.BrokenListeners {
 		e.o.Log.Error("listener is broken", "listener", l.Name, "kept", g.has(l.Name), "reason", l.Why.Error())

@@ -20,6 +20,8 @@ type Explanation struct {
 	Path     string   `json:"path"` // in normal form
 	Site     string   `json:"site,omitempty"`
 	SiteWhy  string   `json:"site_why"`
+	Broken   []string `json:"broken,omitempty"`  // why the site is not served as it is written
+	Perhaps  []string `json:"perhaps,omitempty"` // where it might have gone if that could be read
 	Route    string   `json:"route,omitempty"`
 	Params   []string `json:"params,omitempty"` // "id=7"
 
@@ -73,6 +75,7 @@ func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
 	found := g.router.Explain(x)
 	out.Listener, out.Host, out.Path = found.Listener, found.Host, found.Path
 	out.Site, out.SiteWhy, out.Note = found.Site, found.SiteWhy, found.Note
+	g.tellBroken(out)
 	for _, v := range found.Verdicts {
 		out.Routes = append(out.Routes, RouteVerdict{Label: v.Label, At: place(v.Pos), Won: v.Won, Reason: v.Reason})
 	}
@@ -178,6 +181,8 @@ func (e *Explanation) Write(w io.Writer, color bool) error {
 	if e.SiteWhy != "" {
 		p.line("site", strings.TrimSpace(e.Site+"  "+p.faint("("+e.SiteWhy+")")))
 	}
+	p.each("broken", e.Broken)
+	p.each("perhaps", e.Perhaps)
 	for _, r := range e.Routes {
 		mark, label := "  ", r.Label
 		if r.Won {
@@ -230,6 +235,12 @@ func (p *printer) line(label, text string) {
 
 func (p *printer) optional(label, text string) {
 	if text != "" {
+		p.line(label, text)
+	}
+}
+
+func (p *printer) each(label string, texts []string) {
+	for _, text := range texts {
 		p.line(label, text)
 	}
 }

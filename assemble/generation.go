@@ -103,7 +103,7 @@ type builder struct {
 	access map[string]*observe.AccessLog // by name
 	failed map[string]error              // upstreams that could not be made
 	said   map[string]bool               // diagnostics by place and text
-	free   map[string]bool               // broken sites whose hosts are not kept for them
+	free   map[string][]string           // by broken site, hosts that are not kept for it; "" stands for all
 	roots  map[string]*cert.Authorities  // by the files that they were read from
 	shared
 }
@@ -115,7 +115,7 @@ func (e *Engine) build(c *config.Config, prev *generation) (*generation, config.
 	b := &builder{
 		engine: e, config: c, prev: prev, g: newGeneration(c),
 		access: map[string]*observe.AccessLog{}, failed: map[string]error{},
-		said: map[string]bool{}, free: map[string]bool{}, roots: map[string]*cert.Authorities{}, shared: newShared(),
+		said: map[string]bool{}, free: map[string][]string{}, roots: map[string]*cert.Authorities{}, shared: newShared(),
 	}
 	b.openLogs()
 	b.chooseSites()
@@ -226,25 +226,14 @@ func (b *builder) siteSpecs(listeners []string) []route.Site {
 		}
 	}
 	for _, v := range b.g.sites {
-		if v.state == observe.SiteBroken && !b.engine.draft && !b.free[v.Name] {
-			specs = append(specs, b.keepHosts(v))
+		if v.state != observe.SiteBroken || b.engine.draft {
+			continue
+		}
+		if spec, ok := b.keepHosts(v, listeners); ok {
+			specs = append(specs, spec)
 		}
 	}
 	return specs
-}
-
-// keepHosts makes a site that keeps the hosts of a broken one from those with wildcards, which may have other rules.
-func (b *builder) keepHosts(v *siteVersion) route.Site {
-	target := &weir.Route{
-		Site: v.Name, Name: "/*",
-		Handler: weir.HandlerFunc(func(*weir.Exchange) error { return weir.Refuse(weir.CauseSiteBroken, "route") }),
-		Meter:   b.engine.metrics.Route(v.Name, "/*", ""),
-		Log:     b.logs(nil),
-	}
-	v.routes, v.steps = []*weir.Route{target}, [][]string{nil}
-	return route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos, Routes: []route.Spec{
-		{Pattern: "/*", Target: target, Label: "none: the site is broken", Pos: v.Pos},
-	}}
 }
 
 // breakSite replaces the i-th site because of errs.
@@ -285,7 +274,7 @@ func (b *builder) blame(problems []route.Problem) bool {
 			continue
 		}
 		if v, _ := b.routeOf(p); v != nil && v.state == observe.SiteBroken {
-			b.free[v.Name] = true // its hosts are another site's, or no hosts
+			b.release(v, p.Part)
 			wrong[p.Site] = nil
 			continue
 		}

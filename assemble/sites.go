@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"weir"
@@ -18,11 +17,7 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 	s = route.Site{Name: v.Name, Hosts: v.Hosts, Pos: v.Pos}
 	v.routes, v.steps = make([]*weir.Route, 0, len(v.Routes)), make([][]string, 0, len(v.Routes))
 	s.Routes = make([]route.Spec, 0, len(v.Routes))
-	for _, name := range v.On {
-		if slices.Contains(listeners, name) {
-			s.Listeners = append(s.Listeners, name)
-		}
-	}
+	s.Listeners = usable(v.On, listeners)
 	if len(v.On) > 0 && len(s.Listeners) == 0 {
 		return s, []error{fmt.Errorf("site %q: none of its listeners can be used", v.Name)}
 	}

@@ -97,7 +97,7 @@ func (l *loader) finish(n *node, make func(n *node) broken) {
 		return
 	}
 	if sym := l.symbols.find(n.schema.name, n.label); sym != nil {
-		sym.broken = true
+		sym.broken, sym.wrong = true, errs[0].Pos
 	}
 	leave(Broken{Name: n.label, Pos: posOf(n.head), Why: errs})
 }

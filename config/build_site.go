@@ -24,7 +24,10 @@ func (l *loader) site(n *node) broken {
 	s.Settings = l.settings(ls)
 	s.On = l.on(n)
 	s.TLS = l.siteTLS(n, s)
-	d := &draft{Draft: Draft{Hosts: s.Hosts}, vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors() || l.usesBroken(n)}
+	d := &draft{vague: n.vague, settings: n.settingsBroken() || l.list[before:].HasErrors() || l.usesBroken(n)}
+	if !s.Unread {
+		d.Hosts = s.Hosts
+	}
 	for _, c := range n.blocks {
 		switch c.schema.name {
 		case "route", "redirect", "respond":
@@ -54,18 +57,26 @@ func (l *loader) site(n *node) broken {
 // hosts are the hosts of a site: its label where it says nothing of them.
 func (l *loader) hosts(n *node, s *Site) {
 	written := get[[]host](n, "hosts")
-	if !n.tried["hosts"] {
+	switch {
+	case !n.tried["hosts"]:
 		written = []host{{n.label, n.head}}
 		if err := route.CheckHost(n.label); err != nil {
+			s.Unread = true
 			l.report(n.head, in(n, err.Error()), "the label is the host of a site that has no hosts", `write hosts = ["..."]`)
 		}
+	case !n.has("hosts"):
+		written, s.Unread = n.hosts, true
 	}
-	for _, h := range written {
-		s.Hosts = append(s.Hosts, h.name)
-		s.Places = append(s.Places, Place{h.name, posOf(h.at)})
-	}
+	s.addHosts(written)
 	if n.has("hosts") && len(written) == 0 {
 		l.report(n.at("hosts"), in(n, "hosts: there is none"), "", `write hosts = ["*"] for any`)
+	}
+}
+
+func (s *Site) addHosts(list []host) {
+	for _, h := range list {
+		s.Hosts = append(s.Hosts, h.name)
+		s.Places = append(s.Places, Place{h.name, posOf(h.at)})
 	}
 }
 
@@ -121,16 +132,24 @@ func (l *loader) doubt(n *node, list Diagnostics) Doubt {
 func (l *loader) needs(n *node, attr, kind string, names ...string) {
 	for _, name := range names {
 		if sym := l.symbols.find(kind, name); sym != nil && sym.broken {
-			l.note(n.at(attr), in(n, fmt.Sprintf("the site is not served, because %s has errors", refName(kind, name))))
+			l.note(n.at(attr), in(n, fmt.Sprintf("the site is not served, because %s has errors", refName(kind, name))), firstAt(sym.wrong))
 		}
 	}
 }
 
+// firstAt says where the errors begin of which something else is told.
+func firstAt(pos Pos) string {
+	if pos.Line == 0 {
+		return ""
+	}
+	return "the first of them is at " + pos.String()
+}
+
 // note keeps why the site at hand is broken.
-func (l *loader) note(at hcl.Range, text string) {
+func (l *loader) note(at hcl.Range, text, detail string) {
 	rest := l.list
 	l.list = nil
-	l.add(Note, at, text, "", "")
+	l.add(Note, at, text, detail, "")
 	l.missing = append(l.missing, l.list...)
 	l.list = rest
 }
@@ -143,7 +162,7 @@ func (l *loader) on(n *node) []string {
 		return sym != nil && !sym.broken
 	}
 	if len(written) > 0 && !slices.ContainsFunc(written, usable) {
-		l.note(n.at("on"), in(n, "the site is not served, because none of its listeners can be used"))
+		l.note(n.at("on"), in(n, "the site is not served, because none of its listeners can be used"), "")
 	}
 	return slices.DeleteFunc(slices.Clone(written), func(name string) bool { return l.symbols.find("listener", name) == nil })
 }

@@ -161,6 +161,9 @@ func (l *loader) parts(name string, src []byte) ([]item, bool) {
 			return items, true
 		}
 		l.redefined = l.redefined[:before]
+		if len(l.open) > 0 { // a main file ends everything
+			l.tops = append(l.tops, l.lost(name, src, diags)...)
+		}
 	}
 	l.foreign(diags)
 	return nil, false
@@ -258,6 +261,7 @@ func (l *loader) includeFile(name string, at hcl.Range) {
 		}
 		return
 	}
+	before := len(l.list)
 	src, err := readIncluded(name)
 	if l.size += len(src); l.size > maxTotal {
 		if l.size-len(src) <= maxTotal {
@@ -270,5 +274,6 @@ func (l *loader) includeFile(name string, at hcl.Range) {
 	}
 	if err != nil || !l.source(name, src) {
 		l.config.BrokenFiles = append(l.config.BrokenFiles, name)
+		l.config.LostFiles = append(l.config.LostFiles, Broken{Name: name, Pos: posOf(at), Why: l.list[before:].errors()})
 	}
 }

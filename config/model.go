@@ -40,6 +40,7 @@ type Config struct {
 	Files           []string // every file that was read, the main one first; for watching
 	Folders         []string // folders in which include looks for files; for watching
 	BrokenFiles     []string // files that cannot be read or parsed as a whole: what was in them before, and is not in here, may be there still
+	LostFiles       []Broken // those of BrokenFiles of which nothing could be used
 	BrokenACME      bool     // the acme block has errors: no certificates are to be got
 	BrokenListeners []Broken
 	BrokenUpstreams []Broken

@@ -19,6 +19,8 @@ type Site struct {
 
 	// Broken says why the site cannot be served; there are no routes then.
 	Broken Diagnostics
+	// Unread says of a Broken site that it may have other hosts than these, which could not be read.
+	Unread bool
 	// Draft is what could be read of a Broken site, to find more errors in it; it is never served.
 	Draft *Draft `json:"-"`
 }

@@ -21,6 +21,7 @@ type node struct {
 	blocks []*node
 	index  map[[2]string]*node // of blocks by name and label
 	spoilt map[string]spoilt   // attributes in whose values something is wrong
+	hosts  []host              // of a list with others that could not be read
 	broken bool                // something in it was wrong
 	vague  bool                // there may be more in it than could be read: blocks, of routes also conditions
 }

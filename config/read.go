@@ -21,6 +21,8 @@ type item struct {
 	places []hcl.Range // of the labels
 	body   hcl.Body
 	broken hcl.Diagnostics // why it cannot be parsed; there is no body then
+	lost   bool            // that is an error elsewhere in the file
+	piece  piece           // the text of a broken one
 }
 
 // items are what stands in a body, in its order. JSON does not tell blocks from attributes: the table
@@ -101,8 +103,13 @@ func (r *reader) readItem(n *node, it item) {
 		v, ok := r.evaluate(n, a, it.expr)
 		if ok {
 			n.attrs[a.name] = setting{v, it.expr.Range()}
-		} else if list, some := v.([]Field); some {
+			return
+		}
+		switch list := v.(type) {
+		case []Field:
 			n.spoil(a.name, list, it.expr.Range())
+		case []host:
+			n.hosts = list
 		}
 	default:
 		r.readBlock(n, c, it)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,10 +26,9 @@ type piece struct {
 // ones are blocks with a label, which are reported as such; where anything else is broken, or it can't be
 // told which, there is no salvation.
 func (l *loader) salvage(name string, src []byte) ([]item, bool) {
-	pieces := l.pieces(src)
 	var out []item
 	broken := 0
-	for _, p := range pieces {
+	for _, p := range l.pieces(src) {
 		start := hcl.Pos{Line: p.line, Column: 1, Byte: p.from}
 		if nativeDepth(name, src[p.from:p.to], start).HasErrors() {
 			return nil, false // taken by itself it is something else than in its place
@@ -50,28 +50,28 @@ func (l *loader) salvage(name string, src []byte) ([]item, bool) {
 	return out, broken > 0
 }
 
+// lost are the sites of a file of which nothing can be taken because of diags. They are broken with it, and keep their
+// hosts.
+func (l *loader) lost(name string, src []byte, diags hcl.Diagnostics) []item {
+	var out []item
+	for _, p := range l.pieces(src) {
+		if it, ok := l.brokenBlock(name, src, p); ok && it.name == "site" {
+			it.broken, it.lost = diags, true
+			out = append(out, it)
+		}
+	}
+	return out
+}
+
 // pieces takes a file apart.
 func (l *loader) pieces(src []byte) []piece {
 	out := []piece{{line: 1}}
-	names, form := l.schema.names(), newLines()
-	heredoc, comment, from := "", false, 0
-	for i, text := range bytes.SplitAfter(src, []byte("\n")) {
-		line := string(text)
-		switch {
-		case heredoc != "":
-			if strings.TrimSpace(line) == heredoc {
-				heredoc = ""
-			}
-		case comment:
-			comment = !strings.Contains(line, "*/")
-		default:
-			if name := leading(line); slices.Contains(names, name) {
-				out[len(out)-1].to = from
-				out = append(out, piece{line: i + 1, from: from, name: name})
-			}
-			heredoc, comment = form.opened(line)
+	names := l.schema.names()
+	for line := range newLines().code(src) {
+		if name := leading(line.text); slices.Contains(names, name) {
+			out[len(out)-1].to = line.from
+			out = append(out, piece{line: line.number, from: line.from, name: name})
 		}
-		from += len(text)
 	}
 	out[len(out)-1].to = len(src)
 	return out
@@ -86,6 +86,12 @@ func leading(line string) string {
 // A lines finds what goes on behind the end of a line.
 type lines struct{ plain, heredoc *regexp.Regexp }
 
+// A line of a text: its number, counted from 1, and where it begins.
+type line struct {
+	number, from int
+	text         string // with its end
+}
+
 func newLines() lines {
 	return lines{
 		plain:   regexp.MustCompile(`"(?:[^"\\]|\\.)*"|/\*.*?\*/|(?:#|//).*`), // texts and comments
@@ -93,13 +99,43 @@ func newLines() lines {
 	}
 }
 
-// opened is a text up to a line with its mark, or a comment.
-func (l lines) opened(line string) (heredoc string, comment bool) {
+// code yields the lines of a text that begin outside of comments and of texts over several lines. One that never ends
+// has not begun: it would hide all that follows.
+func (l lines) code(src []byte) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		heredoc, comment := "", false
+		at := line{number: 1}
+		for text := range bytes.Lines(src) {
+			at.text = string(text)
+			rest := src[at.from+len(text):]
+			switch {
+			case heredoc != "":
+				if strings.TrimSpace(at.text) == heredoc {
+					heredoc = ""
+				}
+			case comment:
+				comment = !strings.Contains(at.text, "*/")
+			case !yield(at):
+				return
+			default:
+				heredoc, comment = l.opened(at.text, rest)
+			}
+			at.number++
+			at.from += len(text)
+		}
+	}
+}
+
+// opened is a text up to a line with its mark, or a comment, that ends in the rest.
+func (l lines) opened(line string, rest []byte) (heredoc string, comment bool) {
 	line = l.plain.ReplaceAllString(line, "")
 	if m := l.heredoc.FindStringSubmatch(line); m != nil {
-		return m[1], false
+		if regexp.MustCompile(`(?m)^\s*` + m[1] + `\s*$`).Match(rest) {
+			return m[1], false
+		}
+		return "", false
 	}
-	return "", strings.Contains(line, "/*")
+	return "", strings.Contains(line, "/*") && bytes.Contains(rest, []byte("*/"))
 }
 
 // brokenBlock is what can be said of a piece that cannot be parsed: which block it is.
@@ -120,26 +156,40 @@ func (l *loader) brokenBlock(name string, src []byte, p piece) (item, bool) {
 	return item{
 		name: p.name, at: place(0, len(p.name)),
 		labels: []string{string(src[p.from+m[2] : p.from+m[3]])}, places: []hcl.Range{place(m[2]-1, m[3]+1)},
+		piece: p,
 	}, true
+}
+
+// blame says why a block cannot be parsed.
+func (l *loader) blame(n *node, it item) {
+	if !it.lost {
+		l.foreignIn(n, it.broken)
+		return
+	}
+	var pos Pos
+	if first := it.broken[0].Subject; first != nil {
+		pos = posOf(*first)
+	}
+	l.add(Note, n.head, in(n, "the site is not served, because the file that it is in has errors"), firstAt(pos), "")
 }
 
 // unreadable leaves a block out that cannot be parsed.
 func (l *loader) unreadable(it item) {
 	n := l.newNode(l.root, l.schema.block(it.name), it, it.labels[0])
-	l.foreignIn(n, it.broken)
+	l.blame(n, it)
 	if first := l.root.firstOf(n.schema, n.label); first != nil {
 		l.second(first, n)
 		l.flush()
 		return
 	}
 	l.root.add(n)
-	b := Broken{Name: n.label, Pos: posOf(n.head), Why: l.flush().errors()}
+	b := Broken{Name: n.label, Pos: posOf(n.head), Why: l.flush()}
 	if sym := l.symbols.find(it.name, n.label); sym != nil {
-		sym.broken = true
+		sym.broken, sym.wrong = true, b.Why[0].Pos
 	}
 	switch it.name {
 	case "site":
-		l.config.Sites = append(l.config.Sites, &Site{Name: b.Name, Pos: b.Pos, Broken: b.Why})
+		l.config.Sites = append(l.config.Sites, l.rescued(n, it, b))
 	case "listener":
 		l.config.BrokenListeners = append(l.config.BrokenListeners, b)
 	case "upstream":

@@ -17,6 +17,7 @@ type symbol struct {
 	at         hcl.Range
 	used       bool
 	broken     bool // it cannot be used: what needs it is broken, too
+	wrong      Pos  // of its first error, where that is known
 }
 
 // symbols are all of them.
