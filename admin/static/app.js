@@ -192,6 +192,7 @@ const left = (when, now) => !when ? "–" : new Date(when) < now ? `${ago(when, 
 
 function showCertificates(live, now) {
   const n = live.certificates_sum;
+  $("certificates").closest(".card").hidden = !n;
   say($("certificates-sum"), !n ? "none" : n > live.certificates.length ? `the ${live.certificates.length} of ${count.format(n)} to look at first` : many(n, "certificate"));
   keep($("certificates"), live.certificates, c => [c.kind, nameOf(c), c.file].join(" "), () => {
     const tr = el("tr");
@@ -282,7 +283,8 @@ function showUpstreams(live, now) {
 function makeFailure(f) {
   const tone = f.side === "client" ? "warn" : "bad";
   const details = el("details", "",
-    el("summary", "", el("time"), el("span", "pill " + tone, String(f.status)), el("code", "", f.outcome), el("span", "what", `${f.method} ${f.host}${f.path}`), el("b", "quiet")));
+    el("summary", "", el("time"), el("span", "pill " + tone, String(f.status)), el("code", "", f.outcome === "ok" ? "the server's answer" : f.outcome),
+      el("span", "what", `${f.method} ${f.host}${f.path}`), el("span", "quiet", f.server), el("b", "quiet")));
   details.addEventListener("toggle", () => {
     if (details.children.length > 1) return;
     const again = el("button", "small", "Explain this request");
@@ -315,7 +317,7 @@ function showFailures(live) {
     return;
   }
   keep($("failures"), alike(live.failures), g => g.key, g => makeFailure(g.newest), (e, g) => {
-    const [when, , , , times] = e.firstChild.children;
+    const [when, , , , , times] = e.firstChild.children;
     say(when, new Date(g.newest.time).toLocaleTimeString());
     when.dateTime = g.newest.time;
     say(times, g.times > 1 ? `× ${g.times}` : "");
