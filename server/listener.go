@@ -36,7 +36,8 @@ type listener struct {
 	handshakes handshakes
 
 	arrivals  arrivals
-	datagrams *datagrams // nil: there is no HTTP/3; protected by Server.mu
+	datagrams *datagrams   // nil: there is no HTTP/3; protected by Server.mu, as is the next
+	spare     []*datagrams // of narrower listeners, whose places this one has taken
 	group     *poll.Group
 	log       *slog.Logger
 

@@ -11,52 +11,53 @@ import (
 	"syscall"
 )
 
-// listenPacket opens the UDP socket of spec on a port. inTheWay are the listeners of before whose connections of HTTP/3 may
-// still need that port: where all of theirs are narrower, such as 127.0.0.1 where any address is wanted, they keep what comes
-// to them, and the new socket gets the rest.
-func listenPacket(spec *ListenerSpec, port int, inTheWay []*listener) (net.PacketConn, error) {
+// listenPacket opens the UDP socket of spec on a port. inTheWay are the listeners whose connections of HTTP/3 may still need
+// that port: where all of their sockets are narrower, such as 127.0.0.1 where any address is wanted, they keep what comes to
+// them, and the new socket gets the rest. It returns them, too.
+func listenPacket(spec *ListenerSpec, port int, inTheWay []*listener) (conn net.PacketConn, narrower []*datagrams, err error) {
 	network, address := spec.network()
 	host, _, _ := net.SplitHostPort(address)
 	network = map[string]string{"tcp": "udp", "tcp4": "udp4", "tcp6": "udp6"}[network]
 	address = net.JoinHostPort(host, strconv.Itoa(port))
-	conn, err := new(net.ListenConfig).ListenPacket(context.Background(), network, address)
+	conn, err = new(net.ListenConfig).ListenPacket(context.Background(), network, address)
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return conn, explainPacket(spec, err)
+		return conn, nil, explainPacket(spec, err)
 	}
-	rivals := rivalsOn(port, inTheWay)
-	if isAnyHost(host) && areNarrow(rivals) {
-		if conn, err := listenBeside(socketsOf(rivals), network, address); err == nil {
-			return conn, nil
+	rivals := rivalsOn(network, port, inTheWay)
+	if isAnyHost(host) && areNarrower(rivals, network) {
+		if conn, err := listenBeside(connsOf(rivals), network, address); err == nil {
+			return conn, rivals, nil
 		}
 	}
 	if len(rivals) > 0 {
-		return nil, explainRival(spec, rivals[0])
+		return nil, nil, explainRival(spec, rivals[0].owner.Load())
 	}
-	return nil, explainPacket(spec, err)
+	return nil, nil, explainPacket(spec, err)
 }
 
-// rivalsOn are those that need a UDP socket with that port.
-func rivalsOn(port int, list []*listener) (rivals []*listener) {
+// rivalsOn are the sockets of list that a new one with that port would share addresses with.
+func rivalsOn(network string, port int, list []*listener) (rivals []*datagrams) {
 	for _, l := range list {
-		if d := l.datagrams; d != nil && !d.isOver() && packetAddr(l).Port() == uint16(port) {
-			rivals = append(rivals, l)
+		for _, d := range l.sockets() {
+			if !d.isOver() && d.addr().Port() == uint16(port) && d.shares(network) {
+				rivals = append(rivals, d)
+			}
 		}
 	}
 	return rivals
 }
 
-func packetAddr(l *listener) netip.AddrPort {
-	if a, ok := l.datagrams.conn.LocalAddr().(*net.UDPAddr); ok {
-		return a.AddrPort()
-	}
-	return netip.AddrPort{}
+// shares reports whether a socket of that network could get what comes to d's.
+func (d *datagrams) shares(network string) bool {
+	a := d.addr().Addr()
+	return network == "udp" || a == netip.IPv6Unspecified() || a.Is4() == (network == "udp4")
 }
 
-func socketsOf(list []*listener) (sockets []net.PacketConn) {
-	for _, l := range list {
-		sockets = append(sockets, l.datagrams.conn)
+func connsOf(list []*datagrams) (conns []net.PacketConn) {
+	for _, d := range list {
+		conns = append(conns, d.conn)
 	}
-	return sockets
+	return conns
 }
 
 // isAnyHost reports whether a host stands for every address of the machine.
@@ -65,10 +66,12 @@ func isAnyHost(host string) bool {
 	return host == "" || err == nil && ip.IsUnspecified()
 }
 
-// areNarrow reports whether all of them, one at least, listen on a single address.
-func areNarrow(list []*listener) bool {
-	for _, l := range list {
-		if packetAddr(l).Addr().IsUnspecified() {
+// areNarrower reports whether all of them, one at least, listen on fewer addresses than a socket of that network that listens
+// on all it can: on a single one, or on those of IPv4 where the network is both.
+func areNarrower(list []*datagrams, network string) bool {
+	for _, d := range list {
+		a := d.addr().Addr()
+		if a.IsUnspecified() && (network != "udp" || a.Is6()) {
 			return false
 		}
 	}

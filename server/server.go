@@ -167,6 +167,7 @@ func (s *Server) commit(next *Snapshot, c *change) error {
 	before := slices.Concat(c.left, s.leaving)
 	for i, l := range c.next {
 		l.configure(next, &next.Listeners[i], before...)
+		l.adopt(next, &next.Listeners[i])
 	}
 	s.current.Store(next)
 	s.listeners = c.next
