@@ -21,7 +21,8 @@ var testsslSections = []string{
 
 // notFound are what testssl.sh could not test, each with the reason. A finding of "LOW" needs none.
 var notFound = map[string]string{
-	"secure_renego": "it asks without a name, and who gives none is shown no certificate; the listener that has one is tested besides",
+	"engine_problem": "this machine's openssl has no GOST to ask with, and crypto/tls none to answer with",
+	"secure_renego":  "it asks without a name, and who gives none is shown no certificate; the listener that has one is tested besides",
 }
 
 // testssl.sh finds nothing above "LOW" in a listener with the default settings, whether the certificate's key is of ECDSA
