@@ -203,17 +203,31 @@ func (c *conn) drain() {
 	if again {
 		return
 	}
+	heard := c.q.ConnectionStats().PacketsReceived
 	go c.control.Write(appendGoAway(nil, 1<<62-4))
-	time.AfterFunc(drainNotice, func() {
-		c.mu.Lock()
-		c.refuses = true
-		id, over := c.next, c.open == 0
-		c.mu.Unlock()
-		c.control.Write(appendGoAway(nil, id))
-		if over {
-			time.AfterFunc(drainLinger, c.closeIfOver)
-		}
-	})
+	time.AfterFunc(drainNotice, func() { c.refuse(heard) })
+}
+
+// refuse tells the client which requests are not served any more. heard is how much was heard of it before the first notice.
+func (c *conn) refuse(heard uint64) {
+	c.mu.Lock()
+	c.refuses = true
+	id, over, last := c.next, c.open == 0, c.last
+	c.mu.Unlock()
+	if over {
+		time.AfterFunc(c.linger(heard, last), c.closeIfOver)
+	}
+	c.control.Write(appendGoAway(nil, id))
+}
+
+// linger is how long a client without requests still has. One that should have acknowledged the notice by now, and has said
+// nothing at all, has gone; then the bytes of its last answer alone are waited for, in case it comes back.
+func (c *conn) linger(heard uint64, last int64) time.Duration {
+	s := c.q.ConnectionStats()
+	if s.PacketsReceived != heard || s.SmoothedRTT > drainNotice/4 {
+		return drainLinger
+	}
+	return time.Duration(last + int64(drainLinger) - clock.Now())
 }
 
 func (c *conn) closeIfOver() {

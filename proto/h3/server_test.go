@@ -501,6 +501,62 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// A drain does not wait for a client that has vanished, once its last answer has had its time; one that is there is told
+// what it may still ask for.
+func TestDrainWithoutClients(t *testing.T) {
+	for _, vanished := range []bool{true, false} {
+		w := serve(t, ServerConfig{Handler: echo})
+		pc := listenUDP(t)
+		tr := &quic.Transport{Conn: pc}
+		c := clientTLS()
+		c.NextProtos = []string{Protocol}
+		q, err := tr.Dial(t.Context(), w.addr, c, &quic.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &raw{t, q}
+		str := r.open(request("GET"))
+		str.Close()
+		r.answers(str)
+		w.ended(200, 0)
+		if vanished {
+			pc.Close()
+		}
+		w.longSilent()
+		start := time.Now()
+		w.srv.Drain()
+		select {
+		case err := <-w.over:
+			w.over <- err
+		case <-time.After(patience):
+			t.Fatal("the drain does not end")
+		}
+		if took := time.Since(start); vanished != (took < drainNotice+drainLinger) {
+			t.Errorf("vanished: %v, and the drain took %s", vanished, took)
+		}
+		tr.Close()
+		pc.Close()
+	}
+}
+
+// longSilent makes it long ago that the only client there is had its last answer and said something.
+func (w *world) longSilent() {
+	w.srv.mu.Lock()
+	_, conns := w.srv.snapshot()
+	w.srv.mu.Unlock()
+	c := conns[0]
+	for heard, same := uint64(0), 0; c.used() > 0 || same < 20; time.Sleep(10 * time.Millisecond) {
+		if now := c.q.ConnectionStats().PacketsReceived; now == heard {
+			same++
+		} else {
+			heard, same = now, 0
+		}
+	}
+	c.mu.Lock()
+	c.last -= int64(drainLinger)
+	c.mu.Unlock()
+}
+
 func TestTimeouts(t *testing.T) {
 	w := serve(t, ServerConfig{Handler: echo, Timeouts: Timeouts{Header: time.Second, Idle: 3 * time.Second}})
 	r := w.greeted()
