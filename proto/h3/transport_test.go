@@ -29,6 +29,9 @@ func origin(t *testing.T, h http.HandlerFunc) string {
 // upstream returns a transport to addr.
 func upstream(t *testing.T, addr string, c TransportConfig) *Transport {
 	c.TLS = clientTLS()
+	if c.Connect == 0 { // a busy machine takes long over a handshake
+		c.Connect = patience
+	}
 	tr := NewTransport(&weir.Endpoint{Upstream: "u", Name: "o", Address: addr}, c)
 	t.Cleanup(func() {
 		tr.Close()
