@@ -68,7 +68,7 @@ func (a *attempt) probe(ctx context.Context) string {
 	status, got, err := a.get(ctx, "http://"+host+challengePath+token)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("weir cannot reach itself at http://%s either: %v", host, rootOf(err))
+		return fmt.Sprintf("weir cannot reach itself at http://%s either: %s", host, a.s.asked(err, rootOf(err).Error()))
 	case got != body:
 		return fmt.Sprintf("at http://%s something else than this weir answers (status %d)", host, status)
 	}
@@ -94,6 +94,15 @@ func (a *attempt) get(ctx context.Context, url string) (status int, body string,
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1024))
 	return resp.StatusCode, string(b), err
+}
+
+// asked puts the servers that were asked into the text of err: net names those of the system, whoever was asked.
+func (s *settings) asked(err error, text string) string {
+	var d *net.DNSError
+	if len(s.Resolvers) == 0 || !errors.As(err, &d) {
+		return text
+	}
+	return strings.Replace(text, " on "+d.Server+": ", " on "+strings.Join(s.Resolvers, ", ")+": ", 1)
 }
 
 // rootOf is the innermost error.

@@ -63,7 +63,7 @@ func (a *attempt) fail(ca CA, at step, err error) *failure {
 		f.text = explainDisk(err)
 	case isNetwork(err) && at != stepRecord && at != stepResolve && at != stepCAA:
 		f.step = stepConnect
-		f.text = explainNetwork(err)
+		f.text = a.s.asked(err, explainNetwork(err))
 	}
 	return f
 }
@@ -75,9 +75,10 @@ func (f *failure) explainProblem(a *attempt, p acme.Problem) {
 	for _, sub := range p.Subproblems {
 		detail += "; " + sub.Detail
 	}
-	if words, ok := problemWords[kind]; ok {
+	if words, ok := f.words(a, kind); ok {
 		f.step = words.step
-		f.text = strings.ReplaceAll(words.text, "NAME", a.name) + ": " + detail
+		record := "_acme-challenge." + strings.TrimPrefix(a.name, "*.")
+		f.text = strings.NewReplacer("RECORD", record, "NAME", a.name).Replace(words.text) + ": " + detail
 	} else {
 		f.text = fmt.Sprintf("the CA says %s (%s)", detail, kind)
 	}
@@ -86,11 +87,33 @@ func (f *failure) explainProblem(a *attempt, p acme.Problem) {
 	}
 }
 
-// problemWords are the errors of RFC 8555 6.7.
-var problemWords = map[string]struct {
+// words are those for an error of a kind. Two kinds mean something else where nobody has looked at the name yet, and where
+// what is looked at is a TXT record.
+func (f *failure) words(a *attempt, kind string) (problem, bool) {
+	answer := kind == "unauthorized" || kind == "incorrectResponse"
+	switch {
+	case answer && (f.step == stepAccount || f.step == stepOrder):
+		return accountRefused, true
+	case answer && a.kind == DNS01:
+		return otherRecord, true
+	}
+	words, ok := problemWords[kind]
+	return words, ok
+}
+
+// A problem is what an error of a CA's means: the step that failed, and words for it.
+type problem struct {
 	step step
 	text string
-}{
+}
+
+var (
+	accountRefused = problem{stepAccount, "the CA does not take weir's account; see id and key of eab in the acme block, if there is one"}
+	otherRecord    = problem{stepValidate, "the CA found another TXT record than weir's at RECORD; see whether all name servers of the zone have the same"}
+)
+
+// problemWords are the errors of RFC 8555 6.7.
+var problemWords = map[string]problem{
 	"connection":              {stepValidate, "the CA could not connect to NAME; see whether its address is that of this machine and whether the port is open to everybody"},
 	"dns":                     {stepValidate, "the CA could not look NAME up"},
 	"unauthorized":            {stepValidate, "the CA got another answer than weir's; NAME leads to another machine, or something stands before weir"},

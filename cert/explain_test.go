@@ -20,11 +20,17 @@ func TestFailuresInPlainWords(t *testing.T) {
 	problem := func(kind, detail string) error {
 		return fmt.Errorf("solving challenge: %w", acme.Problem{Type: acme.ProblemTypeNamespace + kind, Detail: detail, Status: 403})
 	}
+	asking := &settings{Config: Config{Resolvers: []string{"192.0.2.1:53"}}}
+	lost := &net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "ca.example", Server: "192.0.2.99:53"}}
 	for _, tt := range []struct {
 		at   step
 		err  error
 		want string
 	}{
+		{stepAccount, lost, "letsencrypt: reaching the CA: it cannot be asked: dial: lookup ca.example on 192.0.2.1:53: server misbehaving"},
+		{stepAccount, problem("unauthorized", "unknown kid"), "letsencrypt: the account at the CA: the CA does not take weir's account; see id and key of eab in the acme block, if there is one: unknown kid"},
+		{stepOrder, problem("unauthorized", "deactivated"), "letsencrypt: the account at the CA: the CA does not take weir's account; see id and key of eab in the acme block, if there is one: deactivated"},
+		{stepValidate, problem("unauthorized", "404"), "letsencrypt: validation by the CA: the CA got another answer than weir's; a.example leads to another machine, or something stands before weir: 404; hint"},
 		{stepValidate, problem("connection", "refused"), "letsencrypt: validation by the CA: the CA could not connect to a.example; see whether its address is that of this machine and whether the port is open to everybody: refused; hint"},
 		{stepOrder, problem("rateLimited", "too many"), "letsencrypt: the CA's limits: the CA's limit is reached: too many"},
 		{stepOrder, problem("strange", "odd"), "letsencrypt: ordering: the CA says odd (strange)"},
@@ -33,7 +39,7 @@ func TestFailuresInPlainWords(t *testing.T) {
 		{stepKeep, &fs.PathError{Op: "open", Path: "/x/y", Err: errors.New("disk full")}, "letsencrypt: keeping the certificate: /x/y cannot be written: disk full"},
 		{stepRecord, &net.OpError{Op: "dial", Err: errors.New("refused")}, "letsencrypt: setting the TXT record: dial: refused"},
 	} {
-		a := &attempt{name: "a.example", hint: "hint"}
+		a := &attempt{s: asking, name: "a.example", hint: "hint"}
 		f := a.fail(ca, tt.at, tt.err)
 		if f.Error() != tt.want {
 			t.Errorf("got  %s\nwant %s", f, tt.want)
@@ -41,6 +47,10 @@ func TestFailuresInPlainWords(t *testing.T) {
 		if !errors.Is(f, tt.err) || firstStep(errors.Join(f)) != string(f.step) {
 			t.Errorf("%v hides its reason", f)
 		}
+	}
+	a := &attempt{s: asking, name: "*.a.example", kind: DNS01}
+	if f := a.fail(ca, stepValidate, problem("unauthorized", "old")); !strings.Contains(f.text, "another TXT record than weir's at _acme-challenge.a.example") {
+		t.Errorf("got %s", f)
 	}
 	if got := firstStep(&deferral{}); got != string(stepLedger) {
 		t.Errorf("a deferral is at %q", got)

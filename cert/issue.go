@@ -32,7 +32,8 @@ type attempt struct {
 	failed int     // attempts before this one that failed
 	old    *bundle // the one to be replaced, nil: none
 
-	step step // where it is just now; changed by its own goroutine alone
+	step step      // where it is just now; changed by its own goroutine alone
+	kind Challenge // the last one that was tried
 	hint string
 }
 
@@ -40,6 +41,7 @@ func (a *attempt) at(s step) { a.step = s }
 
 // validating is called before a CA looks at the name.
 func (a *attempt) validating(kind Challenge) error {
+	a.kind = kind
 	a.at(stepPresent)
 	if kind == DNS01 {
 		a.at(stepRecord)

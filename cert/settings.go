@@ -1,7 +1,6 @@
 package cert
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -157,24 +156,6 @@ func defaultCAs(email string) []CA {
 		return []CA{first}
 	}
 	return []CA{first, second}
-}
-
-// resolver asks these servers, or the system's where there are none.
-func resolver(servers []string) *net.Resolver {
-	if len(servers) == 0 {
-		return net.DefaultResolver
-	}
-	var d net.Dialer
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		var err error
-		for _, s := range servers {
-			var c net.Conn
-			if c, err = d.DialContext(ctx, network, s); err == nil {
-				return c, nil
-			}
-		}
-		return nil, err
-	}}
 }
 
 // challenges are the ways in which a name may be validated.
