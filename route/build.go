@@ -16,7 +16,7 @@ import (
 type site struct {
 	*Site
 	place int // among the sites
-	hosts []hostEntry
+	hosts []*hostSite
 	trees []*tree
 }
 
@@ -29,6 +29,7 @@ type builder struct {
 	names       map[string]*names     // of patterns, by what they are
 	skeletons   map[string]*skeleton  // by the shapes of their patterns
 	tables      map[string]*hostTable // by the sites in them
+	routes      []entry               // of all trees
 	place       int                   // of the site that is looked at
 }
 
@@ -47,6 +48,7 @@ func New(sites []Site, o Options) (*Router, []Problem) {
 		}
 	}
 	b.dropRivals()
+	b.settle()
 	r := &Router{words: newWordIndex(b.hostNames())}
 	r.tables = []listenerTable{{"", b.table("")}}
 	for _, name := range o.Listeners {
@@ -81,7 +83,7 @@ func (b *builder) site(in *Site, listeners []string) (*site, bool) {
 	}
 	slices.SortFunc(s.trees, func(t, u *tree) int { return compareHosts(t.host, u.host) })
 	for _, host := range entryHosts(hosts, s.trees) {
-		s.hosts = append(s.hosts, newHostEntry(host, s, trees))
+		s.hosts = append(s.hosts, newHostSite(host, s, trees))
 	}
 	for _, t := range s.trees {
 		b.checkTree(s, t)
@@ -296,17 +298,16 @@ func entryHosts(hosts []string, trees []*tree) []string {
 	return out
 }
 
-func newHostEntry(host string, s *site, trees map[string]*tree) hostEntry {
-	h := hostEntry{host: host, hostSite: &hostSite{site: s}}
+func newHostSite(host string, s *site, trees map[string]*tree) *hostSite {
+	h := &hostSite{host: host, site: s}
 	for name := range covering(host) {
 		if t := trees[name]; t != nil {
 			h.trees = append(h.trees, t)
 		}
 	}
 	if len(h.trees) == 0 {
-		h.trees = []*tree{{paths: paths{skeleton: newSkeleton(nil)}}}
+		h.trees = []*tree{{skeleton: newSkeleton(nil)}}
 	}
-	h.first = h.trees[0].paths
 	return h
 }
 
@@ -382,9 +383,27 @@ func meet(s, o *Site) bool {
 	return slices.ContainsFunc(s.Listeners, o.on)
 }
 
+// settle moves the entries of all trees to one place.
+func (b *builder) settle() {
+	n := 0
+	for _, s := range b.sites {
+		for _, t := range s.trees {
+			n += len(t.entries)
+		}
+	}
+	b.routes = make([]entry, 0, n)
+	for _, s := range b.sites {
+		for _, t := range s.trees {
+			t.from = uint32(len(b.routes))
+			b.routes = append(b.routes, t.entries...)
+			t.entries = b.routes[t.from:]
+		}
+	}
+}
+
 // table returns the hosts of one listener; listeners with the same sites share one.
 func (b *builder) table(listener string) *hostTable {
-	var hosts []hostEntry
+	var hosts []*hostSite
 	var key []byte
 	for _, s := range b.sites {
 		if s.on(listener) {
@@ -394,7 +413,7 @@ func (b *builder) table(listener string) *hostTable {
 	}
 	t, ok := b.tables[string(key)]
 	if !ok {
-		t = newHostTable(hosts)
+		t = newHostTable(hosts, b.routes)
 		b.tables[string(key)] = t
 	}
 	return t

@@ -14,11 +14,12 @@ func (b *builder) checkTree(s *site, t *tree) {
 			from = i
 			clear(seen)
 		}
-		if first, ok := seen[e.cond.key()]; ok {
+		key := e.cond.key()
+		if first, ok := seen[key]; ok {
 			b.reportAlike(s, first, e)
 			continue
 		}
-		seen[e.cond.key()] = e
+		seen[key] = e
 		by := hider(e, catchAlls, t.entries[max(from, i-maxHiders):i])
 		if by == nil && e.pattern.prefix != "" {
 			by = prefixHider(e, t.entries[:i])

@@ -77,86 +77,73 @@ func coversHost(general, special string) bool {
 }
 
 // A hostTable finds what a host belongs to: an exact name, else the longest wildcard, else the default.
-// It is an open-addressed hash table, made once.
+// It is an open-addressed hash table, made once. What it finds stands in the table itself: of ten thousand hosts none is
+// in a cache, and a look-up waits for each line of memory that it is led to by another.
 type hostTable struct {
-	slots  []hostSlot // a power of two, at most half full
-	hosts  []hostEntry
-	labels int        // dots in the longest wildcard's name; -1: no wildcards
-	any    *hostEntry // "*"; nil: none
+	slots  []hostEntry // a power of two, at most half full
+	routes []entry     // of all trees
+	labels int         // dots in the longest wildcard's name; -1: no wildcards
+	any    *hostEntry  // "*"; nil: none
 }
 
-type hostSlot struct {
-	hash  uint32
-	index uint32 // of hosts, plus one; 0: the slot is empty
-}
-
-// A hostEntry is one host of a site. It is a line of the processor's cache long and holds all that a request
-// needs to which the first tree has an answer.
+// A hostEntry is a host in a table. It is a line of the processor's cache long and holds all that a request needs to
+// which the first tree has an answer.
 type hostEntry struct {
-	first paths  // of the first tree
-	host  string // "example.com", "*.example.com", "*"
-	*hostSite
-	_ uint64
+	*hostSite           // nil: the place is empty
+	first     *skeleton // of the first tree
+	from      uint32    // where the first tree's entries begin among the table's
+	hash      uint32    // of the name
+	size      uint8     // of the name in text; 0: it is longer
+	text      [39]byte
 }
 
-// A hostSite is what a host belongs to, and all trees to search for it, the one with the most specific host first;
-// there are several where routes name hosts.
+// A hostSite is a host of a site, and all trees to search for it, the one with the most specific host first; there are
+// several where routes name hosts.
 type hostSite struct {
+	host  string // "example.com", "*.example.com", "*"
 	site  *site
-	trees []*tree
+	trees []*tree // one at least
 }
 
-// find returns the entry for what is searched, or nil.
-func (h *hostEntry) find(s *search) *entry {
-	e := h.first.find(s)
-	for i := 1; e == nil && i < len(h.trees); i++ {
-		e = h.trees[i].find(s)
-	}
-	return e
+// name is the host, of a wildcard from its dot on.
+func (h *hostSite) name() string { return strings.TrimPrefix(h.host, "*") }
+
+// is reports whether the entry has that name.
+func (h *hostEntry) is(name string) bool {
+	return string(h.text[:h.size]) == name || weir.EqualFold(h.name(), name)
 }
 
-func newHostTable(hosts []hostEntry) *hostTable {
+func newHostTable(hosts []*hostSite, routes []entry) *hostTable {
 	size := 2
 	for size < 2*len(hosts) {
 		size *= 2
 	}
-	settleHosts(hosts)
-	t := &hostTable{slots: make([]hostSlot, size), hosts: hosts, labels: -1}
-	for i := range hosts {
-		name := hosts[i].host
-		if name == "*" {
-			t.any = &hosts[i]
+	t := &hostTable{slots: make([]hostEntry, size), routes: routes, labels: -1}
+	for _, h := range hosts {
+		e := hostEntry{hostSite: h, first: h.trees[0].skeleton, from: h.trees[0].from}
+		if h.host == "*" {
+			t.any = &e
 			continue
 		}
-		if wild, ok := strings.CutPrefix(name, "*"); ok {
-			name = wild
-			t.labels = max(t.labels, strings.Count(name, "."))
+		if h.host[0] == '*' {
+			t.labels = max(t.labels, strings.Count(h.name(), "."))
 		}
-		t.insert(name, uint32(i+1))
+		t.insert(e)
 	}
 	return t
 }
 
-// settleHosts moves the texts of the hosts to one place.
-func settleHosts(hosts []hostEntry) {
-	var all strings.Builder
-	for i := range hosts {
-		all.WriteString(hosts[i].host)
+func (t *hostTable) insert(e hostEntry) {
+	name := e.name()
+	e.hash = hashHost(name)
+	if len(name) <= len(e.text) {
+		e.size = uint8(copy(e.text[:], name))
 	}
-	text := all.String()
-	for i := range hosts {
-		h := &hosts[i].host
-		*h, text = text[:len(*h)], text[len(*h):]
-	}
-}
-
-func (t *hostTable) insert(name string, index uint32) {
-	hash := hashHost(name)
-	at := hash & uint32(len(t.slots)-1)
-	for t.slots[at].index != 0 {
+	at := e.hash & uint32(len(t.slots)-1)
+	for t.slots[at].hostSite != nil {
 		at = (at + 1) & uint32(len(t.slots)-1)
 	}
-	t.slots[at] = hostSlot{hash, index}
+	t.slots[at] = e
 }
 
 // find returns the entry for the host of a request, or nil.
@@ -200,19 +187,11 @@ func (t *hostTable) wildcard(host string) *hostEntry {
 func (t *hostTable) get(name string) *hostEntry {
 	hash := hashHost(name)
 	for at := hash; ; at++ {
-		s := t.slots[at&uint32(len(t.slots)-1)]
-		if s.index == 0 {
+		e := &t.slots[at&uint32(len(t.slots)-1)]
+		switch {
+		case e.hostSite == nil:
 			return nil
-		}
-		if s.hash != hash {
-			continue
-		}
-		e := &t.hosts[s.index-1]
-		have := e.host
-		if have[0] == '*' {
-			have = have[1:]
-		}
-		if have == name || weir.EqualFold(have, name) {
+		case e.hash == hash && e.is(name):
 			return e
 		}
 	}

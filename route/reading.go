@@ -59,7 +59,7 @@ func (s *search) evades(h *hostEntry, e *entry) *entry {
 	if !ok || path == s.path {
 		return nil
 	}
-	other := search{x: s.x, path: path}
+	other := search{x: s.x, path: path, routes: s.routes}
 	params := append([]weir.Param(nil), s.x.Params...)
 	found := h.find(&other)
 	s.x.Params = append(s.x.Params[:0], params...)

@@ -53,12 +53,13 @@ func (r *Router) lookup(x *weir.Exchange) (*entry, *hostEntry, error) {
 	if !normalize(&x.Request) {
 		return nil, nil, weir.Refuse(weir.CauseRequestPath, "route")
 	}
-	h := r.table(x).find(x.Request.Host())
+	t := r.table(x)
+	h := t.find(x.Request.Host())
 	if h == nil {
 		x.Note = r.noteNoSite(x)
 		return nil, nil, noSite(x)
 	}
-	s := search{x: x, path: mergeSlashes(x.Request.Path)}
+	s := search{x: x, path: mergeSlashes(x.Request.Path), routes: t.routes}
 	e := s.run(h)
 	if s.dear != nil {
 		x.Note = fmt.Sprintf("site %q: %s: %s", h.site.Name, s.dear.spec.label(), s.dear.cond.when.reason(x))

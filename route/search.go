@@ -10,6 +10,7 @@ import (
 type search struct {
 	x       *weir.Exchange
 	path    string    // doubled slashes merged
+	routes  []entry   // of all trees
 	entries []entry   // of the tree that is looked at
 	tree    *skeleton // the tree
 	near    *entry    // the first route that matches the path but not its conditions
@@ -38,10 +39,18 @@ func (s *search) pick(at span) *entry {
 	return nil
 }
 
-// find returns the route for the path, with the values of its parameters in x.Params, or nil.
-func (p *paths) find(s *search) *entry {
-	s.entries, s.tree = p.entries, p.skeleton
-	k := p.skeleton
+// find returns the route for what is searched, with the values of its parameters in x.Params, or nil.
+func (h *hostEntry) find(s *search) *entry {
+	e := h.first.find(s, s.routes[h.from:])
+	for i := 1; e == nil && i < len(h.trees); i++ {
+		e = h.trees[i].find(s, h.trees[i].entries)
+	}
+	return e
+}
+
+// find returns the one for the path of these, of which the first are the skeleton's.
+func (k *skeleton) find(s *search, entries []entry) *entry {
+	s.entries, s.tree = entries, k
 	if s.path == "*" {
 		return k.findServer(s)
 	}

@@ -81,14 +81,10 @@ func (s segment) spelt() (n int) {
 
 // A tree is the routes of a site that are for one host, or for all of them.
 type tree struct {
-	paths
-	host string // the host that its routes are for, "" where they are for all of the site's
-}
-
-// paths are routes with what finds them.
-type paths struct {
 	*skeleton
 	entries []entry // in order of precedence
+	from    uint32  // where they begin among those of all trees
+	host    string  // the host that its routes are for, "" where they are for all of the site's
 }
 
 // A skeleton finds the entries for a path: a radix tree whose branches are tried in the order of
@@ -143,7 +139,7 @@ func newTree(host string, entries []entry, shared map[string]*skeleton) *tree {
 		k = newSkeleton(entries)
 		shared[string(key)] = k
 	}
-	return &tree{paths{k, entries}, host}
+	return &tree{skeleton: k, entries: entries, host: host}
 }
 
 func newSkeleton(entries []entry) *skeleton {
