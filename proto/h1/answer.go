@@ -210,8 +210,7 @@ func (a *answer) fail(err error) error {
 	case isSink:
 		a.err = sink.Err
 	case isFault:
-		f.Cause, f.Side = weir.CauseUpstreamFraming, weir.SideUpstream
-		a.err = f
+		a.err = t.fault(weir.CauseUpstreamFraming, weir.RetryNever, "read from", f.Err)
 	case err == io.EOF && a.length < 0 && !a.chunked:
 		a.err = io.EOF
 	case err == io.EOF:
