@@ -185,8 +185,12 @@ func TestBalancersHeedSlowStart(t *testing.T) {
 		m := testMixture(1, 1, 1)
 		b := make(m)
 		m.eps[0].Ramp.Store(100)
-		if got := shares(b, 3, 30000)[0]; got < 600 || got > 2000 {
-			t.Errorf("at a tenth it gets %d of 30000", got)
+		got := shares(b, 3, 30000)
+		if got[0] < 600 || got[0] > 2000 {
+			t.Errorf("at a tenth it gets %d of 30000", got[0])
+		}
+		if min(got[1], got[2]) < 13000 {
+			t.Errorf("of what it leaves the others get unlike shares: %v", got)
 		}
 		m.eps[0].Ramp.Store(500)
 		if got := shares(b, 3, 30000)[0]; got < 4000 || got > 7500 {

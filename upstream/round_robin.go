@@ -30,12 +30,18 @@ func (b *roundRobin) first(uint64) int {
 	return b.ramped(n)
 }
 
-// ramped is first where a server in slow start has its turn: it passes most of them on.
+// ramped is first where a server in slow start has its turn: it passes most of them on, to all others alike.
 func (b *roundRobin) ramped(n uint64) int {
 	size := uint64(len(b.seq))
-	h := mix(n)
+	h, at := mix(n), n
+	for range 8 {
+		if i := b.seq[at%size]; admits(b.eps[i], h) {
+			return int(i)
+		}
+		at = mix(at + 1)
+	}
 	for k := range size {
-		if i := b.seq[(n+k)%size]; admits(b.eps[i], h) {
+		if i := b.seq[(at+k)%size]; admits(b.eps[i], h) {
 			return int(i)
 		}
 	}
