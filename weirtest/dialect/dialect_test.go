@@ -277,3 +277,37 @@ func TestUnspeakable(t *testing.T) {
 		}
 	})
 }
+
+// The other side goes away as soon as it has been asked. It answers that all the same.
+func TestLeaveWhileAsking(t *testing.T) {
+	f := &fleeing{}
+	c := newConn(f)
+	f.goAway = c.leave
+	tell(t, c, "GET / HTTP/1.1\nHost: h\n\n")
+	if head := readHead(t, c); !strings.HasPrefix(head, "HTTP/1.1 204") {
+		t.Errorf("%q", head)
+	}
+}
+
+// fleeing is a transport, and its only stream.
+type fleeing struct {
+	goAway func()
+	said   bool
+}
+
+func (f *fleeing) open() (stream, error)    { return f, nil }
+func (f *fleeing) close()                   {}
+func (f *fleeing) abort()                   {}
+func (f *fleeing) addr() net.Addr           { return nil }
+func (f *fleeing) data([]byte, bool) error  { return nil }
+func (f *fleeing) trailer(_ []Field) error  { return nil }
+func (f *fleeing) cancel()                  {}
+func (f *fleeing) head([]Field, bool) error { f.goAway(); return nil }
+
+func (f *fleeing) receive() (part, error) {
+	if f.said {
+		return part{}, io.EOF
+	}
+	f.said = true
+	return part{fields: []Field{{":status", "204"}}}, nil
+}

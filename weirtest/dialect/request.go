@@ -40,9 +40,9 @@ func (c *Conn) run(text *io.PipeReader) {
 			text.CloseWithError(err)
 			return
 		}
+		c.note(func() { c.pending++ }) // before the other side knows of it: it may go away then, and answer this one
 		err = s.head(r.fields, r.empty())
 		after := make(chan struct{})
-		c.note(func() { c.pending++ })
 		go c.answer(s, r, before, after)
 		before = after
 		if err == nil && !r.empty() {
