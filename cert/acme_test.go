@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"weir/weirtest/freeport"
 )
 
 func TestHTTP01(t *testing.T) {
@@ -154,7 +156,7 @@ func TestExternalAccountBinding(t *testing.T) {
 func TestNextCA(t *testing.T) {
 	p := newPebble(t, pebbleOptions{})
 	c := p.usual()
-	c.CAs = []CA{{Name: "gone", Directory: "https://" + freeAddress(t) + "/dir"}, p.ca()}
+	c.CAs = []CA{{Name: "gone", Directory: "https://" + freeport.Address(t) + "/dir"}, p.ca()}
 	f := newFront(t, p, t.TempDir(), c, "a.weir.test")
 	f.get(t, "a.weir.test")
 	if b := f.Manager.names["a.weir.test"].current.Load(); b.note.CA != "pebble" {
@@ -474,7 +476,7 @@ func TestProcessesShareAFolder(t *testing.T) {
 }
 
 func TestNamesThatGo(t *testing.T) {
-	c := Config{CAs: []CA{{Name: "none", Directory: "https://" + freeAddress(t) + "/dir"}}, Resolvers: []string{freeAddress(t)}}
+	c := Config{CAs: []CA{{Name: "none", Directory: "https://" + freeport.Address(t) + "/dir"}}, Resolvers: []string{freeport.Address(t)}}
 	m, _ := newQuiet(t, t.TempDir(), c)
 	if err := m.Manage([]string{"a.weir.test", "b.weir.test"}); err != nil {
 		t.Fatal(err)

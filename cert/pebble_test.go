@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"weir/weirtest/freeport"
 )
 
 const pebbleModule = "github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1"
@@ -97,8 +99,8 @@ func newPebble(t *testing.T, o pebbleOptions) *pebble {
 	}
 	p.roots, p.rootsPEM = authority.pool(), authority.pem()
 	certificate, key := write(t, dir, authority.leaf(t, nil, "localhost", "127.0.0.1"))
-	address := freeAddress(t)
-	p.manage = freeAddress(t)
+	address := freeport.Address(t)
+	p.manage = freeport.Address(t)
 	p.directory = "https://" + address + "/dir"
 	if o.life == 0 {
 		o.life = 90 * 24 * time.Hour
@@ -327,14 +329,3 @@ func listen(t testing.TB) net.Listener {
 }
 
 func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
-
-// freeAddress is one that nobody listens on just now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}

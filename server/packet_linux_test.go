@@ -13,6 +13,7 @@ import (
 
 	"weir"
 	"weir/weirtest/dialect"
+	"weir/weirtest/freeport"
 )
 
 // holdingBack is a handler that says text, to /slow only when it is let.
@@ -25,24 +26,6 @@ func holdingBack(text string) (h weir.Handler, entered, leave chan struct{}) {
 		}
 		return says(text).ServeExchange(x)
 	}), entered, leave
-}
-
-// freePort is one that nobody has, for TCP or UDP, on any address.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", ":0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		u, err := net.ListenPacket("udp", ":"+port)
-		l.Close()
-		if err == nil {
-			u.Close()
-			return port
-		}
-	}
 }
 
 func udpAddr(t *testing.T, host, port string) net.Addr {
@@ -98,7 +81,7 @@ func udpSockets(s *Server) (n int) {
 func TestListenerWidensH3(t *testing.T) {
 	s := newServer(t, Config{})
 	one, entered, leave := holdingBack("one")
-	port := freePort(t)
+	port := freeport.Find(t)
 	narrow := "127.0.0.1:" + port
 	spec := h3Spec(t, "a", narrow)
 	swap(t, s, snapshot(one, spec))
@@ -151,7 +134,7 @@ func TestListenerWidensH3(t *testing.T) {
 // HTTP/3 that is switched off first can be had on a narrower address, as the message says.
 func TestListenerNarrowsH3(t *testing.T) {
 	s := newServer(t, Config{})
-	port := freePort(t)
+	port := freeport.Find(t)
 	spec := h3Spec(t, "a", ":"+port)
 	swap(t, s, snapshot(says("one"), spec))
 	connectH3(t, udpAddr(t, "127.0.0.1", port)).get(t)
@@ -173,7 +156,7 @@ func TestListenerNarrowsH3(t *testing.T) {
 func TestPacketPortIsTaken(t *testing.T) {
 	s := newServer(t, Config{})
 	within(t, "the UDP port is taken and the TCP port is not", func() bool { // another program may be faster
-		taken, err := net.ListenPacket("udp4", "127.0.0.1:"+freePort(t))
+		taken, err := net.ListenPacket("udp4", "127.0.0.1:"+freeport.Find(t))
 		if err != nil {
 			return false
 		}

@@ -18,6 +18,7 @@ import (
 
 	"weir"
 	"weir/internal/poll"
+	"weir/weirtest/freeport"
 	"weir/weirtest/leak"
 )
 
@@ -223,7 +224,7 @@ func TestSwapFailsWhole(t *testing.T) {
 // A change from one address to a wider one on the same port can't open the new socket before the old one is closed.
 func TestListenerWidens(t *testing.T) {
 	s := newServer(t, Config{})
-	swap(t, s, snapshot(says("one"), ListenerSpec{Name: "a", Address: freeAddr(t)}))
+	swap(t, s, snapshot(says("one"), ListenerSpec{Name: "a", Address: freeport.Address(t)}))
 	_, port, _ := net.SplitHostPort(s.Addr("a").String())
 	kept := connect(t, s.Addr("a"))
 	kept.get(t)
@@ -243,20 +244,10 @@ func TestListenerWidens(t *testing.T) {
 	}
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestListenerRenamed(t *testing.T) {
 	s := newServer(t, Config{})
 	name := weir.HandlerFunc(func(x *weir.Exchange) error { return says(x.Conn.Listener).ServeExchange(x) })
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	swap(t, s, snapshot(name, ListenerSpec{Name: "old", Address: addr}))
 	c := connect(t, s.Addr("old"))
 	c.get(t)
@@ -420,7 +411,7 @@ func TestInherited(t *testing.T) {
 
 func TestBound(t *testing.T) {
 	s := newServer(t, Config{Bound: func() error { return syscall.EPERM }})
-	addr := freeAddr(t)
+	addr := freeport.Address(t)
 	if err := s.Swap(snapshot(says("x"), ListenerSpec{Name: "a", Address: addr})); err != syscall.EPERM {
 		t.Fatalf("got %v", err)
 	}

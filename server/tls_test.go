@@ -17,6 +17,7 @@ import (
 	"weir"
 	"weir/cert"
 	"weir/weirtest/dialect"
+	"weir/weirtest/freeport"
 )
 
 // secured makes listeners' TLS for localhost.
@@ -89,7 +90,7 @@ func h3Spec(t *testing.T, name, addr string) ListenerSpec {
 // Connections of HTTP/3 end, too, when their listener gets another name, and go by it at once.
 func TestListenerRenamedH3(t *testing.T) {
 	s := newServer(t, Config{})
-	spec := h3Spec(t, "old", freeAddr(t))
+	spec := h3Spec(t, "old", freeport.Address(t))
 	swap(t, s, snapshot(nameOf, spec))
 	c := connectH3(t, s.Addr("old"))
 	if got := c.get(t); got != "old" {

@@ -378,16 +378,6 @@ func TestNothingToServe(t *testing.T) {
 	r.ends(t, exitConfig)
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // answers waits until it answers.
 func (r *running) answers(t *testing.T, url string) {
 	t.Helper()

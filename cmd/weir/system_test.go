@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"weir/weirtest/freeport"
 )
 
 // fields returns the words of the line of a process's file in /proc that begins with name.
@@ -149,7 +151,7 @@ func TestLogsAreOpenedAgain(t *testing.T) {
 	access, events := filepath.Join(dir, "access.log"), filepath.Join(dir, "events.log")
 	file := filepath.Join(dir, "weir.hcl")
 	write(t, file, says("one")+fmt.Sprintf("log \"access\" { to = %q }\nlog \"events\" { to = %q }\n", access, events))
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	write(t, file, strings.Replace(read(t, file), "127.0.0.1:0", address, 1))
 	r := launch(t, nil, "run", "-c", file)
 	url := "http://" + address

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"weir/weirtest/freeport"
 )
 
 // What root has opened belongs to the user as whom weir goes on, which can open it again, and put it aside where the
@@ -47,7 +49,7 @@ func TestLogsBelongToTheUser(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	write(t, file, strings.Replace(read(t, file), "127.0.0.1:0", address, 1))
 	r := launch(t, nil, "run", "-c", file)
 	for {
