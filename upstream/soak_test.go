@@ -96,6 +96,23 @@ func (v *town) noticed(p *Pool, named string) bool {
 	return found
 }
 
+// picture tells what p takes the machines for, and what they are.
+func (v *town) picture(p *Pool) string {
+	p.mem.mu.Lock()
+	defer p.mem.mu.Unlock()
+	out := fmt.Sprintf("%s, current %v, panic %v", p.cfg.Balance, p.mem.current == p, p.mem.set.Load().panic)
+	for _, s := range p.mem.set.Load().members {
+		h := &s.cond.health
+		out += fmt.Sprintf("; %s of %s: known %v, down %v, ejected %v, active %d/%d", s.ep.Address, s.ep.Name, h.known, h.down, s.cond.eject.out, s.ep.Active.Load(), s.limit.Load())
+	}
+	for i := range v.dead {
+		if v.dead[i].Load() {
+			out += "; dead: " + machine(i)
+		}
+	}
+	return out
+}
+
 // Under load, with servers killed and revived, names that change and a reload every moment, no request
 // is lost, and in the end nothing is left behind.
 func TestSoak(t *testing.T) {
@@ -169,7 +186,7 @@ func TestSoak(t *testing.T) {
 				v.laps[c].Add(1)
 				if weir.Serve(current.Load(), x, s, weir.Observers(nil)); x.Fault != nil {
 					if lost.Add(1) < 10 {
-						t.Logf("after %d attempts: %v", x.Attempts, x.Fault)
+						t.Logf("after %d attempts: %v: %s", x.Attempts, x.Fault, v.picture(current.Load()))
 					}
 				}
 			}
