@@ -122,6 +122,43 @@ func TestChecksGoOnOverReloads(t *testing.T) {
 	})
 }
 
+// What has been learnt of a server between New and Start holds, also where that server has left and come back meanwhile.
+func TestStartGoesByTheLatest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ill, b := newWard(), newBook()
+		const moving, other = "10.0.0.4:80", "10.0.0.5:80"
+		b.ttl = time.Second
+		b.set("some", "10.0.0.4")
+		c := Config{
+			Name: "shop", Transport: newWorld().transport, Servers: servers("some:80"),
+			Health: &Health{Interval: time.Second}, Refresh: Refresh{Min: time.Second, Max: time.Second},
+		}
+		deps := Deps{Dial: ill.dial, Resolver: b}
+		first := newPoolWith(t, newWorld(), c, deps, nil)
+		time.Sleep(time.Minute)
+		next, err := New(c, deps, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(next.Close)
+		if s := state(next, moving).State; s != "down" {
+			t.Fatal(s)
+		}
+		ill.set(well, other)
+		b.set("some", "10.0.0.5")
+		time.Sleep(time.Minute)
+		ill.set(well, moving)
+		b.set("some", "10.0.0.4")
+		time.Sleep(time.Minute)
+		next.Start()
+		next.mem.mu.Lock()
+		defer next.mem.mu.Unlock()
+		if h := next.members[0].cond.health; h.down {
+			t.Errorf("the server that came back is down: %s", h.reason)
+		}
+	})
+}
+
 func TestHealthOutlivesItsConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ill, w := newWard(), newWorld()

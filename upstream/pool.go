@@ -173,7 +173,7 @@ func (p *Pool) succeed(prev *Pool) {
 	for _, n := range p.names {
 		n.adopt(prev)
 	}
-	p.members = p.enlist(p.places(), append(slices.Clone(p.members), prev.members...))
+	p.members = p.enlist(p.places(), append(p.unmatched(prev), prev.members...))
 	inherit(p.members, prev.members)
 	if sameHealth(p.cfg.Health, prev.cfg.Health) {
 		return
@@ -181,6 +181,14 @@ func (p *Pool) succeed(prev *Pool) {
 	for _, s := range p.members {
 		s.cond.health.renew(p.cfg.Health)
 	}
+}
+
+// unmatched returns those of p's servers that prev does not know better by now: it may have got another one for their place
+// since New, because a name stood for something else in between. mem.mu is held.
+func (p *Pool) unmatched(prev *Pool) []*server {
+	return slices.DeleteFunc(slices.Clone(p.members), func(s *server) bool {
+		return !prev.has(s.cond) && takeServer(slices.Clone(prev.members), placed{name: s.ep.Name, address: s.ep.Address}) != nil
+	})
 }
 
 // employ makes s a working member: its checks and timers run, its connections are p's. A fresh one
