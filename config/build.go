@@ -76,10 +76,19 @@ func (l *loader) each(kind string, make func(n *node) broken) {
 			l.unreadable(it)
 			continue
 		}
+		if it.body == nil {
+			if it, l.odd = l.parseSite(it); l.odd {
+				return
+			}
+		}
 		before := len(l.root.blocks)
 		l.readBlock(l.root, l.schema.block(kind), it)
 		if len(l.root.blocks) > before {
-			l.finish(l.root.blocks[before], make)
+			n := l.root.blocks[before]
+			l.finish(n, make)
+			if kind != "policy" { // of which others ask again
+				n.forget()
+			}
 			continue
 		}
 		l.flush()

@@ -7,7 +7,7 @@ import (
 )
 
 // FuzzParse: whatever the text, there is an answer; what is told has a place; what can be parsed can be
-// formatted, without loss, and stays.
+// formatted, without loss, and stays; in pieces it is read as it is whole.
 func FuzzParse(f *testing.F) {
 	for name, src := range configurations(f) {
 		f.Add(src, strings.HasSuffix(name, ".json"))
@@ -28,6 +28,7 @@ func FuzzParse(f *testing.F) {
 		if c != nil {
 			checkConfig(t, c, diags)
 		}
+		comparePieces(t, name, src)
 		if _, diags := parse(name, src); !diags.HasErrors() {
 			checkFormat(t, name, src)
 		}

@@ -46,9 +46,19 @@ func Inspect(path string) (*Config, Diagnostics) {
 }
 
 // parseAll reads everything. It reports whether it can be used, at least in part.
-func parseAll(name string, src []byte) (c *Config, usable bool, said Diagnostics) {
-	name = filepath.Clean(name)
+func parseAll(name string, src []byte) (*Config, bool, Diagnostics) {
 	l := newLoader()
+	c, usable, said := l.parseAll(name, src)
+	if !l.odd {
+		return c, usable, said
+	}
+	l = newLoader()
+	l.whole = true
+	return l.parseAll(name, src)
+}
+
+func (l *loader) parseAll(name string, src []byte) (c *Config, usable bool, said Diagnostics) {
+	name = filepath.Clean(name)
 	ok := l.source(name, src)
 	l.flush()
 	if ok {
@@ -99,6 +109,8 @@ type loader struct {
 	withIDs   map[*Settings]*Settings // the same with ids, which something asks for
 	fatal     bool                    // something is wrong without which nothing may be served
 	partial   bool                    // something could not be parsed: nobody knows what it uses
+	whole     bool                    // files are not read in pieces
+	odd       bool                    // they have to be read whole: all is to be read again
 	missing   Diagnostics             // why the site at hand cannot be served, though nothing is wrong with itself
 }
 
@@ -146,6 +158,15 @@ func (l *loader) parts(name string, src []byte) ([]item, bool) {
 		l.foreign(refused)
 		return nil, false
 	}
+	if !isJSON(name) && !l.whole {
+		if items, ok := l.inPieces(name, src); ok {
+			return items, true
+		}
+	}
+	if deep := tooDeepIn(name, src); deep.HasErrors() {
+		l.foreign(deep)
+		return nil, false
+	}
 	body, diags := parseText(name, src)
 	before := len(l.redefined)
 	diags = l.keepRedefined(diags)
@@ -186,6 +207,9 @@ func isJSON(name string) bool { return strings.EqualFold(filepath.Ext(name), ".j
 func parse(name string, src []byte) (hcl.Body, hcl.Diagnostics) {
 	if refused := refuse(name, src); refused.HasErrors() {
 		return nil, refused
+	}
+	if deep := tooDeepIn(name, src); deep.HasErrors() {
+		return nil, deep
 	}
 	return parseText(name, src)
 }

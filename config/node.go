@@ -115,6 +115,9 @@ func (n *node) children(name string) []*node {
 	return out
 }
 
+// forget leaves of a block what has to be known where it stands there twice.
+func (n *node) forget() { *n = node{schema: n.schema, label: n.label, head: n.head} }
+
 func posOf(r hcl.Range) Pos {
 	return Pos{File: r.Filename, Line: r.Start.Line, Column: r.Start.Column}
 }

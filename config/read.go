@@ -22,7 +22,7 @@ type item struct {
 	body   hcl.Body
 	broken hcl.Diagnostics // why it cannot be parsed; there is no body then
 	lost   bool            // that is an error elsewhere in the file
-	piece  piece           // the text of a broken one
+	piece  piece           // the text of a broken one, and of a site that is not parsed yet: it has no body either
 }
 
 // items are what stands in a body, in its order. JSON does not tell blocks from attributes: the table
@@ -30,6 +30,7 @@ type item struct {
 func (r *reader) items(body hcl.Body, b *block) []item {
 	var out []item
 	if native, ok := body.(*hclsyntax.Body); ok {
+		out = make([]item, 0, len(native.Attributes)+len(native.Blocks))
 		for _, a := range native.Attributes {
 			out = append(out, item{name: a.Name, at: a.NameRange, expr: a.Expr})
 		}

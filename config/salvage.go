@@ -18,6 +18,8 @@ type piece struct {
 	name           string
 }
 
+func (p piece) start() hcl.Pos { return hcl.Pos{Line: p.line, Column: 1, Byte: p.from} }
+
 // salvage reads a file with an error of grammar piece by piece, so that a broken site does not take the
 // others down. The parser goes on after an error, too, but what it makes of the rest may be something that
 // nobody wrote; a piece is taken only if it is right by itself.
@@ -29,11 +31,10 @@ func (l *loader) salvage(name string, src []byte) ([]item, bool) {
 	var out []item
 	broken := 0
 	for _, p := range l.pieces(src) {
-		start := hcl.Pos{Line: p.line, Column: 1, Byte: p.from}
-		if nativeDepth(name, src[p.from:p.to], start).HasErrors() {
+		if nativeDepth(name, src[p.from:p.to], p.start()).HasErrors() {
 			return nil, false // taken by itself it is something else than in its place
 		}
-		f, diags := hclsyntax.ParseConfig(src[p.from:p.to], name, start)
+		f, diags := hclsyntax.ParseConfig(src[p.from:p.to], name, p.start())
 		diags = l.keepRedefined(diags)
 		if !diags.HasErrors() {
 			out = append(out, l.items(f.Body, l.schema)...)
@@ -128,6 +129,9 @@ func (l lines) code(src []byte) iter.Seq[line] {
 
 // opened is a text up to a line with its mark, or a comment, that ends in the rest.
 func (l lines) opened(line string, rest []byte) (heredoc string, comment bool) {
+	if !strings.Contains(line, "<<") && !strings.Contains(line, "/*") {
+		return "", false
+	}
 	line = l.plain.ReplaceAllString(line, "")
 	if m := l.heredoc.FindStringSubmatch(line); m != nil {
 		if regexp.MustCompile(`(?m)^\s*` + m[1] + `\s*$`).Match(rest) {

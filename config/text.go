@@ -19,7 +19,7 @@ const (
 	maxDepth  = 200      // of brackets, templates and operators
 )
 
-// refuse says why a text is not parsed at all. It says one thing, whatever else is wrong.
+// refuse says why a text is not parsed at all, however it is nested. It says one thing, whatever else is wrong.
 func refuse(name string, src []byte) hcl.Diagnostics {
 	say := func(i int, summary, detail string) hcl.Diagnostics {
 		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: summary, Detail: detail, Subject: placeOf(name, src, i)}}
@@ -35,7 +35,13 @@ func refuse(name string, src []byte) hcl.Diagnostics {
 		return say(invalid(src), "the file is not UTF-8", "a configuration is text in UTF-8")
 	case tokens(src) > maxTokens:
 		return say(0, fmt.Sprintf("the file holds more than %d names, numbers and signs", maxTokens), "")
-	case isJSON(name):
+	}
+	return nil
+}
+
+// tooDeepIn refuses a text that is nested too deep.
+func tooDeepIn(name string, src []byte) hcl.Diagnostics {
+	if isJSON(name) {
 		return jsonDepth(name, src)
 	}
 	return nativeDepth(name, src, hcl.InitialPos)
@@ -88,7 +94,7 @@ func tooDeep(at hcl.Range) hcl.Diagnostics {
 	}}
 }
 
-// nativeDepth refuses a text that is nested too deep.
+// nativeDepth is tooDeepIn for a text in native syntax that begins at start.
 func nativeDepth(name string, src []byte, start hcl.Pos) hcl.Diagnostics {
 	tokens, _ := hclsyntax.LexConfig(src, name, start)
 	return depthOf(tokens)

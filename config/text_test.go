@@ -62,11 +62,11 @@ func TestLongIsNotDeep(t *testing.T) {
 		"a = " + strings.Repeat("[", 150) + strings.Repeat("]", 150) + "\n",
 		"a = f(\n" + strings.Repeat("b {\n}\n", 1000), // the parser has more to say
 	} {
-		if diags := refuse("weir.hcl", []byte(src)); diags.HasErrors() {
+		if diags := tooDeepIn("weir.hcl", []byte(src)); diags.HasErrors() {
 			t.Errorf("%.30q...: %v", src, diags)
 		}
 	}
-	if diags := refuse("weir.json", []byte(`{"a": [`+strings.Repeat(`{"b": ["${-1}[", "\"["]},`, 1000)+`{}]}`)); diags.HasErrors() {
+	if diags := tooDeepIn("weir.json", []byte(`{"a": [`+strings.Repeat(`{"b": ["${-1}[", "\"["]},`, 1000)+`{}]}`)); diags.HasErrors() {
 		t.Error(diags)
 	}
 }

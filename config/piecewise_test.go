@@ -1,0 +1,82 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+)
+
+// TestPiecesAreTheWhole reads what there is of configurations in pieces, and whole: what comes out is the same.
+func TestPiecesAreTheWhole(t *testing.T) {
+	names, err := filepath.Glob("testdata/check/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inPieces := 0
+	for _, name := range names {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			dir := t.TempDir()
+			main := unpack(t, dir, archive)
+			t.Chdir(dir)
+			inPieces += comparePieces(t, main, read(t, main))
+		})
+	}
+	examples, err := filepath.Glob("../examples/*.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range examples {
+		inPieces += comparePieces(t, name, read(t, name))
+	}
+	for name, text := range map[string]string{
+		"indented": "  site \"a.test\" {\n  respond \"/\" {}\n}\nsite \"b.test\" {\n  respond \"/\" {}\n}\n upstream \"a\" {\n  server \"h:1\" {}\n}\n",
+		"twice":    "listener \"http\" { address = \":80\" }\ngrace = \"1s\"\nsite \"b.test\" {\n  respond \"/\" {}\n}\ngrace = \"2s\"\n",
+		"heredoc":  "site \"b.test\" {\n  respond \"/\" {\n    body = <<E # not one\nsite \"c.test\" {\n}\nE\n  }\n}\n",
+		"comment":  "grace = \"1s\" /* one\nsite \"c.test\" {\n*/\nsite \"b.test\" {\n  respond \"/\" {}\n}\n",
+		"deep":     "site \"b.test\" {\n  respond \"/\" {\n    body = " + strings.Repeat("[", 300) + "\n  }\n}\n",
+		"no block": "site = \"b.test\"\n",
+	} {
+		t.Run(name, func(t *testing.T) { comparePieces(t, "weir.hcl", []byte(text)) })
+	}
+	if inPieces < 10 {
+		t.Errorf("%d are read in pieces", inPieces)
+	}
+}
+
+func read(t *testing.T, name string) []byte {
+	src, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// comparePieces returns 1 where the text is read in pieces.
+func comparePieces(t *testing.T, name string, src []byte) int {
+	whole := newLoader()
+	whole.whole = true
+	want, wantUsable, wantSaid := whole.parseAll(name, src)
+	got, usable, gotSaid := parseAll(name, src)
+	if want != nil && got != nil {
+		want.quoter, got.quoter = nil, nil
+	}
+	if !reflect.DeepEqual(got, want) || usable != wantUsable || !reflect.DeepEqual(gotSaid, wantSaid) {
+		t.Errorf("%s: in pieces:\n%v\nwhole:\n%v", name, gotSaid, wantSaid)
+	}
+	l := newLoader()
+	if _, ok := l.inPieces(name, src); !ok || isJSON(name) {
+		return 0
+	}
+	if l.parseAll(name, src); l.odd {
+		return 0
+	}
+	return 1
+}
