@@ -14,6 +14,7 @@ var (
 	errVersion     = errors.New("unknown protocol version")
 	errMethod      = errors.New("the method is not served")
 	errExpect      = errors.New("unknown expectation")
+	errSealed      = errors.New("TLS on a port that speaks HTTP without it")
 	errLongLine    = errors.New("the request line is longer than the limit")
 )
 
@@ -264,8 +265,8 @@ func finishRequest(r *weir.Request, f *framing, expect string) *weir.Fault {
 	if !validProtocol(r.Upgrade) {
 		return badRequest(weir.CauseRequestHeader, errValue)
 	}
-	if f.Chunked || f.Length > 0 || isHTTP(r.Upgrade) {
-		r.Upgrade = "" // a server may ignore Upgrade; with a body in between nobody means it
+	if f.Chunked || f.Length > 0 || isHTTP(r.Upgrade) || r.Method != "GET" && weir.EqualFold(r.Upgrade, "websocket") {
+		r.Upgrade = "" // a server may ignore Upgrade; with a body in between, or no GET (RFC 6455, section 4.1), nobody means it
 	}
 	return nil
 }
@@ -283,8 +284,14 @@ func isHTTP(protocol string) bool {
 	return weir.EqualFold(name, "h2c") || weir.EqualFold(name, "h2") || weir.EqualFold(name, "HTTP") || weir.EqualFold(name, "TLS")
 }
 
+// Hello stands for the handshake of a client that speaks TLS where nobody else does.
+const Hello = "\x16\x03\x01"
+
 // ParseHead reads a whole head into r as a server does: for tools that try a request without a connection.
 func ParseHead(head string, l Limits, r *weir.Request) *weir.Fault {
 	lim := l.orDefaults()
+	if head == Hello {
+		return badRequest(weir.CauseRequestLine, errSealed)
+	}
 	return parseRequest(head, nil, &lim, r, &framing{})
 }

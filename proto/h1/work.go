@@ -121,9 +121,14 @@ func (w *work) scanHead(from int) (int, *weir.Fault) {
 	switch {
 	case n > lim.Head, n < 0 && len(buf) > lim.Head, n < 0 && len(buf) > lim.Line+1 && bytes.IndexByte(buf[:lim.Line+2], '\n') < 0:
 		return 0, tooLarge(buf, lim)
+	case n < 0 && buf[0] == handshake:
+		return 0, badRequest(weir.CauseRequestLine, errSealed) // at once: its client waits for an answer, and sends no line
 	}
 	return max(n, 0), nil
 }
+
+// handshake is what TLS begins with (RFC 8446, section 5.1).
+const handshake = 22
 
 // sleep gives the connection back to the poller and returns errAsleep, or nil when there is input after
 // all. What has come of a head is kept. first: no exchange has ended since the connection slept.
