@@ -93,7 +93,7 @@ var causes = [causeCount]causeInfo{
 	CauseRequestVersion:        {"client.version", SideClient, 505, "the HTTP version is not one that weir speaks", "use HTTP/1.1"},
 	CauseRequestTooLong:        {"client.target_too_long", SideClient, 414, "the request line is longer than the limit", "raise limits.line of the listener, or send long data in the body"},
 	CauseRequestHeaderTooLarge: {"client.header_too_large", SideClient, 431, "the request head, or the number of its fields, exceeds the limit", "raise limits.head or limits.fields of the listener; large cookies are the usual reason"},
-	CauseRequestBody:           {"client.body", SideClient, 400, "the request body ended too early or is malformed", "see whether the client broke off its upload"},
+	CauseRequestBody:           {"client.body", SideClient, 400, "the request body ended too early or is malformed, or a record of TLS in it was damaged on its way", "see whether the client broke off its upload"},
 	CauseRequestBodyTooLarge:   {"client.body_too_large", SideClient, 413, "the request body is larger than the limit", "raise max_body of the site or route"},
 	CauseExpectation:           {"client.expectation", SideClient, 417, "the Expect field asks for something other than 100-continue", "do not send Expect"},
 	CauseClientGone:            {"client.gone", SideClient, 499, "the client closed its connection before it had the whole answer", "if there are many: answers are too slow for somebody's patience, or a load balancer in front has a shorter timeout"},

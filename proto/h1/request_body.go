@@ -9,6 +9,7 @@ import (
 	"weir/internal/clock"
 	"weir/internal/poll"
 	"weir/proto/internal/floor"
+	"weir/proto/internal/tell"
 )
 
 // A requestBody is the body of the request that a client sends. It belongs to the work, and is read by
@@ -197,6 +198,8 @@ func (b *requestBody) fail(err error) error {
 		f.Cause, f.Side = weir.CauseRequestBody, weir.SideClient
 	case err == poll.ErrTimeout:
 		f = &weir.Fault{Op: "read request body", Side: weir.SideClient, Cause: weir.CauseClientBodyTimeout, Err: err}
+	case tell.Unsealed(err):
+		f = &weir.Fault{Op: "read request body", Side: weir.SideClient, Cause: weir.CauseRequestBody, Err: err}
 	default:
 		f = &weir.Fault{Op: "read request body", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
 	}

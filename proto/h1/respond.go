@@ -274,8 +274,20 @@ func (aw *answerWriter) fault(err error) error {
 		return nil
 	case errors.Is(err, poll.ErrTimeout):
 		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientWriteTimeout, Err: err}
+	case tell.Unsealed(err) && aw.w.body.unread():
+		return aw.w.spoilt(err)
 	}
 	return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
+}
+
+// spoilt is the fault of a body that could not be decrypted. The client leaves because of that, and who waits for the
+// server may have seen it go before.
+func (w *work) spoilt(err error) *weir.Fault {
+	f := &weir.Fault{Op: "read request body", Side: weir.SideClient, Cause: weir.CauseRequestBody, Err: err}
+	if was := w.x.Fault; was != nil && was.Cause == weir.CauseClientGone {
+		w.x.Fault = f
+	}
+	return f
 }
 
 // spliceFrom implements splicer.

@@ -7,6 +7,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/tell"
 )
 
 // Windows that we give (RFC 9113, section 5.2). The connection's is given back as bytes arrive, so that a stream whose
@@ -62,6 +63,7 @@ type conn struct {
 	burial *time.Timer // until the oldest remnant is reset; it uses the connection
 	gone   bool        // no stream can go on
 	leaves bool        // the reader is to end the connection
+	spoilt error       // why nothing more can be read, where that is not the client's doing
 }
 
 // goingAway is how far a connection's end has been announced.
@@ -209,7 +211,12 @@ func (c *conn) fail(err *connError) {
 }
 
 // lost ends a connection that the client has ended, or that broke.
-func (c *conn) lost(error) {
+func (c *conn) lost(err error) {
+	if tell.Unsealed(err) {
+		c.mu.Lock()
+		c.spoilt = errUnsealed
+		c.mu.Unlock()
+	}
 	c.Conn.Cancel()
 	c.stopAll()
 	c.mu.Lock()

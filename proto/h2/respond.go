@@ -364,15 +364,28 @@ func (s *stream) took(n, want int, f *floor) {
 	}
 }
 
+// undelivered returns why an answer is not: f, or that the request's body could not be decrypted. The client leaves because of
+// that, and who waits for the server may have seen it go before. c.mu is held.
+func (s *stream) undelivered(f *weir.Fault) *weir.Fault {
+	if s.recvEnd || s.c.spoilt == nil && !tell.Unsealed(f.Err) {
+		return f
+	}
+	f.Cause = weir.CauseRequestBody
+	if was := s.x.Fault; was != nil && was.Cause == weir.CauseClientGone {
+		s.x.Fault = f
+	}
+	return f
+}
+
 // ready waits until something can be sent: the head if it waits, or a byte of content. c.mu is held.
 func (s *stream) ready(f *floor, content bool) error {
 	c := s.c
 	for {
 		switch {
 		case s.dead != nil:
-			return s.goneFault("write answer")
+			return s.undelivered(s.goneFault("write answer"))
 		case c.broken != nil:
-			return c.brokenFault()
+			return s.undelivered(c.brokenFault())
 		case len(c.out) >= outMost:
 			s.leaveQueue()
 			if !c.flushing {

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -145,13 +146,14 @@ var (
 	errGone     = errors.New("the client has closed the connection")
 	errReset    = errors.New("the client has reset the stream")
 	errWeReset  = errors.New("the client broke the rules of the stream")
+	errUnsealed = errors.New("a record of TLS was forged, or damaged on its way")
 	errAnswered = errors.New("an answer has begun already")
 )
 
 // stop ends what the stream waits for. c.mu is held; tell is to be called after it.
 func (c *conn) stop(s *stream) {
 	if s.dead == nil {
-		s.dead = errGone
+		s.dead = cmp.Or(c.spoilt, errGone)
 	}
 	s.sending.remove()
 	s.sending.wake()
@@ -260,7 +262,7 @@ func (c *conn) frameMost() int { return minFrameSize }
 
 func (s *stream) goneFault(op string) *weir.Fault {
 	f := &weir.Fault{Op: op, Side: weir.SideClient, Cause: weir.CauseClientGone, Err: s.dead}
-	if s.dead == errWeReset {
+	if s.dead == errWeReset || s.dead == errUnsealed && !s.recvEnd {
 		f.Cause = weir.CauseRequestBody
 	}
 	return f

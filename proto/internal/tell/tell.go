@@ -3,8 +3,10 @@
 package tell
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"time"
 
@@ -34,6 +36,14 @@ func (t Timeouts) OrDefaults() Timeouts {
 		t.Tunnel = time.Hour
 	}
 	return t
+}
+
+// Unsealed reports whether an error of reading says that a record of TLS was forged, or damaged on its way: the client may
+// be there still, and what it has sent is not to be had.
+func Unsealed(err error) bool {
+	var alert *net.OpError
+	var record tls.RecordHeaderError
+	return errors.As(err, &alert) && alert.Op == "local error" || errors.As(err, &record)
 }
 
 // TooLong is the fault of a body that runs over its announced length.
