@@ -80,6 +80,8 @@ type ExplainRequest struct {
 	Client string      `json:"client,omitempty"` // address of the client; "": loopback
 	// Listener is the name of the one that takes it; "": the one with the URL's port, or else the first.
 	Listener string `json:"listener,omitempty"`
+	Target   string `json:"target,omitempty"`  // in place of the URL's path and query: "*"
+	Version  string `json:"version,omitempty"` // of HTTP: "1.0", "1.1", "2", "3"; "": as the listener speaks
 }
 
 // A Config is what the admin server is made of.

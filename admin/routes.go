@@ -105,7 +105,10 @@ func (a *api) reload(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) explainQuery(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	e := ExplainRequest{Method: q.Get("method"), URL: q.Get("url"), Client: q.Get("client"), Listener: q.Get("listener"), Header: http.Header{}}
+	e := ExplainRequest{
+		Method: q.Get("method"), URL: q.Get("url"), Client: q.Get("client"), Listener: q.Get("listener"), Header: http.Header{},
+		Target: q.Get("target"), Version: q.Get("version"),
+	}
 	for _, line := range q["header"] {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {

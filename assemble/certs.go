@@ -256,6 +256,7 @@ func (b *builder) sealAsBefore(s *server.ListenerSpec) bool {
 		for i := range b.prev.snapshot.Listeners {
 			if old := &b.prev.snapshot.Listeners[i]; old.Name == s.Name {
 				s.TLS, s.Clients = old.TLS, old.Clients
+				b.g.tables[s.Name] = b.prev.tables[s.Name]
 			}
 		}
 	}
@@ -298,6 +299,7 @@ func (b *builder) tlsConfig(l *config.Listener) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.g.tables[l.Name] = table
 	var tickets *cert.Tickets
 	if b.engine.certs != nil {
 		tickets = b.engine.certs.tickets

@@ -12,6 +12,7 @@ import (
 	"weir/config"
 	"weir/observe"
 	"weir/proto/h1"
+	"weir/proto/h2"
 	"weir/server"
 )
 
@@ -19,9 +20,11 @@ import (
 type Request struct {
 	Method   string // "": GET
 	URL      string // "http://shop.example.com/a?b=c"; without a scheme, http is meant
+	Target   string // what is asked for in place of the URL's path and query: "*"
 	Header   []weir.Field
 	Client   netip.Addr // zero: 127.0.0.1
 	Listener string     // "": the one with the URL's port, or else the first
+	Version  string     // "1.0", "1.1", "2", "3"; "": the first of 1.1, 2 and 3 that the listener speaks
 }
 
 // A dryRun is what became of a request that was not sent.
@@ -42,60 +45,115 @@ func (unconnected) Close()    {}
 // exchange makes an exchange of a request, as a protocol would. A *weir.Fault is the protocol's refusal; the
 // exchange is there all the same.
 func (g *generation) exchange(q Request) (*weir.Exchange, error) {
-	scheme, authority, target, err := splitURL(q.URL)
+	u, err := splitURL(q.URL)
 	if err != nil {
 		return nil, err
 	}
 	if !q.Client.IsValid() {
 		q.Client = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
+	l, _, err := g.choose(q.Listener, u)
+	if err != nil {
+		return nil, err
+	}
+	u.target, q.Version = cmp.Or(q.Target, u.target), cmp.Or(q.Version, version(l, u))
 	conn := &weir.Conn{
-		Listener: q.Listener, Remote: netip.AddrPortFrom(q.Client, 1), RemoteIP: q.Client.String(), Protocol: "HTTP/1.1",
+		Listener: l.Name, Remote: netip.AddrPortFrom(q.Client, 1), RemoteIP: q.Client.String(), Protocol: protocolOf[q.Version],
 	}
 	if trusted := g.snapshot.Trusted; trusted != nil {
 		conn.Trusted = trusted(q.Client)
 	}
-	if conn.Listener == "" {
-		conn.Listener = g.listener(scheme, authority)
-	} else if !g.has(conn.Listener) {
-		return nil, fmt.Errorf("there is no listener %q", conn.Listener)
-	}
 	x := &weir.Exchange{}
 	x.Reset(conn)
-	x.Request.Scheme = scheme
-	if f := h1.ParseHead(headOf(q, authority, target), g.limits(conn.Listener), &x.Request); f != nil {
-		x.Request.Method, x.Request.Authority = q.Method, authority
-		x.Request.SetTarget(target)
-		return x, f
+	x.Request.Scheme = u.scheme
+	if err := readRequest(&q, u, l, &x.Request); err != nil {
+		x.Request.Method, x.Request.Authority = cmp.Or(q.Method, "GET"), u.authority
+		x.Request.SetTarget(u.target)
+		return x, err
 	}
 	return x, g.believe(x)
 }
 
-// headOf writes the request as a client would.
-func headOf(q Request, authority, target string) string {
-	var fields strings.Builder
+// protocolOf names what a connection of a version speaks.
+var protocolOf = map[string]string{"1.0": "HTTP/1.1", "1.1": "HTTP/1.1", "2": "HTTP/2", "3": "HTTP/3"}
+
+// readRequest has a request read by the server of its version.
+func readRequest(q *Request, u url, l *server.ListenerSpec, r *weir.Request) error {
+	if q.Version == "1.0" || q.Version == "1.1" {
+		if f := h1.ParseHead(headOf(q, u), l.Limits, r); f != nil {
+			return f
+		}
+		return nil
+	}
+	r.Protocol = protocolOf[q.Version]
+	f, reset := h2.ParseFields(fieldsOf(q, u), h2.Limits{Line: l.Limits.Line, Head: l.Limits.Head, Fields: l.Limits.Fields}, r)
+	switch {
+	case f == nil:
+		return nil
+	case reset:
+		f.Err = &resetError{f.Err}
+	}
+	return f
+}
+
+// A resetError is why a stream ends without an answer.
+type resetError struct{ error }
+
+func (e *resetError) Unwrap() error { return e.error }
+
+// hostOf splits off the Host field: said is false where it is to be left out.
+func (q *Request) hostOf(u url) (host string, said bool, rest []weir.Field) {
+	host, said = u.authority, true
 	for _, f := range q.Header {
 		if weir.EqualFold(f.Name, "host") {
-			authority = f.Value
+			host, said = f.Value, f.Value != ""
 			continue
 		}
-		fields.WriteString(f.Name + ": " + f.Value + "\r\n")
+		rest = append(rest, f)
 	}
-	return cmp.Or(q.Method, "GET") + " " + target + " HTTP/1.1\r\nHost: " + authority + "\r\n" + fields.String() + "\r\n"
+	return host, said, rest
 }
 
-func (g *generation) has(listener string) bool {
-	return slices.ContainsFunc(g.snapshot.Listeners, func(l server.ListenerSpec) bool { return l.Name == listener })
+// headOf writes the request as a client would.
+func headOf(q *Request, u url) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/%s\r\n", cmp.Or(q.Method, "GET"), u.target, q.Version)
+	host, said, rest := q.hostOf(u)
+	if said {
+		b.WriteString("Host: " + host + "\r\n")
+	}
+	for _, f := range rest {
+		b.WriteString(f.Name + ": " + f.Value + "\r\n")
+	}
+	return b.String() + "\r\n"
 }
 
-// limits returns those of a listener.
-func (g *generation) limits(listener string) h1.Limits {
+// fieldsOf are those of the request as a client of HTTP/2 or HTTP/3 would send it.
+func fieldsOf(q *Request, u url) []weir.Field {
+	host, said, rest := q.hostOf(u)
+	out := []weir.Field{{Name: ":method", Value: cmp.Or(q.Method, "GET")}}
+	if said {
+		out = append(out, weir.Field{Name: ":authority", Value: host})
+	}
+	if q.Method != "CONNECT" {
+		out = append(out, weir.Field{Name: ":scheme", Value: u.scheme}, weir.Field{Name: ":path", Value: u.target})
+	}
+	for _, f := range rest {
+		out = append(out, weir.Field{Name: strings.ToLower(f.Name), Value: f.Value})
+	}
+	return out
+}
+
+func (g *generation) has(listener string) bool { return g.spec(listener) != nil }
+
+// spec is the listener of that name, or nil.
+func (g *generation) spec(listener string) *server.ListenerSpec {
 	for i := range g.snapshot.Listeners {
 		if l := &g.snapshot.Listeners[i]; l.Name == listener {
-			return l.Limits
+			return l
 		}
 	}
-	return h1.Limits{}
+	return nil
 }
 
 // believe applies what a trusted proxy says of the client.
@@ -107,48 +165,44 @@ func (g *generation) believe(x *weir.Exchange) error {
 	return h.ServeExchange(x)
 }
 
-// listener returns the name of the listener with the port that a client of the URL would ask.
-func (g *generation) listener(scheme, authority string) string {
-	port := "80"
-	if scheme == "https" {
-		port = "443"
+// A url is an address taken apart, with nothing of its path and query changed, which are target.
+type url struct{ scheme, authority, target, fragment string }
+
+// split takes the host, without brackets, and the port that a client asks apart.
+func (u url) split() (host, port string) {
+	host = u.authority
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host, port = host[:i], host[i+1:]
 	}
-	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
-		port = authority[i+1:]
-	}
-	for _, l := range g.snapshot.Listeners {
-		if strings.HasSuffix(l.Address, ":"+port) {
-			return l.Name
-		}
-	}
-	if len(g.snapshot.Listeners) == 0 {
-		return ""
-	}
-	return g.snapshot.Listeners[0].Name
+	usual := map[string]string{"http": "80", "https": "443"}
+	return strings.Trim(host, "[]"), cmp.Or(port, usual[u.scheme])
 }
 
-// splitURL takes a URL apart without changing anything of its path and query, which are target.
-func splitURL(text string) (scheme, authority, target string, err error) {
+func splitURL(text string) (u url, err error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
 		scheme, rest = "http", text
 	}
-	if scheme != "http" && scheme != "https" {
-		return "", "", "", errors.New("the scheme of a URL is http or https, not \"" + scheme + "\"")
+	u.scheme = strings.ToLower(scheme)
+	if u.scheme != "http" && u.scheme != "https" {
+		return u, errors.New("the scheme of a URL is http or https, not \"" + scheme + "\"")
 	}
-	rest, _, _ = strings.Cut(rest, "#")
+	rest, u.fragment, _ = strings.Cut(rest, "#")
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
-	authority, target = rest[:end], rest[end:]
-	if authority == "" {
-		return "", "", "", errors.New("the URL names no host")
+	u.authority, u.target = rest[:end], rest[end:]
+	if u.authority == "" || u.authority[0] == ':' {
+		return u, errors.New("the URL names no host: without one a client knows nobody to ask; -H 'Host:' leaves the field out of a request")
 	}
-	if !strings.HasPrefix(target, "/") {
-		target = "/" + target
+	if u.authority == "*" {
+		return u, errors.New("* is no URL: write --target '*' and the URL of the host")
 	}
-	return scheme, authority, target, nil
+	if !strings.HasPrefix(u.target, "/") {
+		u.target = "/" + u.target
+	}
+	return u, nil
 }
 
 // try runs x through the chain of its route, up to where a server would be asked.

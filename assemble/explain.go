@@ -1,8 +1,11 @@
 package assemble
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"weir"
@@ -14,10 +17,12 @@ import (
 // balancers, without sending anything.
 type Explanation struct {
 	Request  string   `json:"request"` // "GET http://shop.example.com/a"
+	Protocol string   `json:"protocol"`
 	Client   string   `json:"client"`
 	Listener string   `json:"listener"`
-	Host     string   `json:"host"` // as the router compares it
-	Path     string   `json:"path"` // in normal form
+	Why      string   `json:"listener_why,omitempty"` // it was chosen although the URL's port leads to none
+	Host     string   `json:"host"`                   // as the router compares it
+	Path     string   `json:"path"`                   // in normal form
 	Site     string   `json:"site,omitempty"`
 	SiteWhy  string   `json:"site_why"`
 	Broken   []string `json:"broken,omitempty"`  // why the site is not served as it is written
@@ -51,7 +56,7 @@ type Sent struct {
 
 // An Answer is what weir itself answers.
 type Answer struct {
-	Status  int      `json:"status"`
+	Status  int      `json:"status"` // 0: none, the connection or the stream ends
 	Header  []string `json:"header,omitempty"`
 	Cause   string   `json:"cause,omitempty"` // where it is a failure
 	Meaning string   `json:"meaning,omitempty"`
@@ -59,23 +64,64 @@ type Answer struct {
 }
 
 func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
+	u, err := splitURL(q.URL)
+	if err != nil {
+		return nil, err
+	}
+	l, why, err := g.choose(q.Listener, u)
+	if err != nil {
+		return nil, err
+	}
+	q.Listener, q.Version = l.Name, cmp.Or(q.Version, version(l, u))
+	if protocolOf[q.Version] == "" {
+		return nil, fmt.Errorf("%q is no version of HTTP: there are 1.0, 1.1, 2 and 3", q.Version)
+	}
+	if q.Version == "3" && u.scheme == "http" {
+		return nil, errors.New("HTTP/3 is always encrypted: write https://")
+	}
 	x, err := g.exchange(q)
 	if x == nil {
 		return nil, err
 	}
 	out := &Explanation{
-		Request: x.Request.Method + " " + x.Request.Scheme + "://" + x.Request.Authority + x.Request.Target(),
-		Client:  x.ClientIP, Listener: x.Conn.Listener,
+		Request:  x.Request.Method + " " + x.Request.Scheme + "://" + x.Request.Authority + x.Request.Target(),
+		Protocol: versionName(q.Version), Client: x.ClientIP, Listener: l.Name, Why: why,
 	}
-	if err != nil {
-		x.Fail(err)
-		out.Answer, out.Note = answer(x), "refused before any route is looked for: "+err.Error()
-		return out, nil
+	if x.Request.Path == "*" {
+		out.Request = x.Request.Method + " * of " + x.Request.Scheme + "://" + x.Request.Authority
+	}
+	if out.Answer, out.Note = meet(l, &q, u); out.Answer == nil {
+		err = g.explainRequest(e, x, err, g.seals(l, u), out)
+	} else {
+		err = nil
+	}
+	if u.fragment != "" {
+		out.also("a client keeps what stands behind # to itself")
+	}
+	return out, err
+}
+
+// explainRequest tells what becomes of a request that is read; refusal is why it is not understood. sealed: there is a
+// certificate for whom it is for.
+func (g *generation) explainRequest(e *Engine, x *weir.Exchange, refusal error, sealed bool, out *Explanation) error {
+	if refusal != nil && sealed {
+		x.Fail(refusal)
+		out.Answer, out.Note = answer(x), "refused before any route is looked for: "+refusal.Error()
+		var reset *resetError
+		if errors.As(refusal, &reset) {
+			out.Answer.Status, out.Answer.Header = 0, nil
+			out.also("the stream is reset, and the log has status 400")
+		}
+		return nil
 	}
 	found := g.router.Explain(x)
-	out.Listener, out.Host, out.Path = found.Listener, found.Host, found.Path
-	out.Site, out.SiteWhy, out.Note = found.Site, found.SiteWhy, found.Note
+	out.Host, out.Path, out.Site, out.SiteWhy, out.Note = found.Host, found.Path, found.Site, found.SiteWhy, found.Note
 	g.tellBroken(out)
+	if !sealed {
+		out.Answer = &Answer{}
+		out.Note = "there is no certificate for that name: the handshake is refused (unrecognized_name), and no request is read"
+		return nil
+	}
 	for _, v := range found.Verdicts {
 		out.Routes = append(out.Routes, RouteVerdict{Label: v.Label, At: place(v.Pos), Won: v.Won, Reason: v.Reason})
 	}
@@ -84,13 +130,21 @@ func (g *generation) explain(e *Engine, q Request) (*Explanation, error) {
 			x.Fail(found.Fault)
 		}
 		out.Answer = answer(x)
-		return out, nil
+		return nil
 	}
 	out.Route, out.Steps = found.Route.Name, g.stepsOf(found.Route)
 	for _, p := range found.Params {
 		out.Params = append(out.Params, p.Name+"="+p.Value)
 	}
-	return out, g.explainChain(e, x, found.Route, found.Params, out)
+	return g.explainChain(e, x, found.Route, found.Params, out)
+}
+
+// also adds to the note.
+func (e *Explanation) also(text string) {
+	if e.Note != "" {
+		text = e.Note + "; " + text
+	}
+	e.Note = text
 }
 
 // explainChain tells what the chain of the route does.
@@ -176,8 +230,16 @@ func answer(x *weir.Exchange) *Answer {
 // Write writes the explanation for people.
 func (e *Explanation) Write(w io.Writer, color bool) error {
 	p := &printer{w: w, color: color}
-	p.line("request", e.Request+" from "+e.Client)
-	p.line("listener", e.Listener)
+	by := ""
+	if e.Protocol != "HTTP/1.1" {
+		by = " by " + e.Protocol
+	}
+	p.line("request", e.Request+" from "+e.Client+by)
+	why := ""
+	if e.Why != "" {
+		why = "  " + p.faint("("+e.Why+")")
+	}
+	p.line("listener", e.Listener+why)
 	if e.SiteWhy != "" {
 		p.line("site", strings.TrimSpace(e.Site+"  "+p.faint("("+e.SiteWhy+")")))
 	}
@@ -202,7 +264,7 @@ func (e *Explanation) Write(w io.Writer, color bool) error {
 		p.upstream(u)
 	}
 	if a := e.Answer; a != nil {
-		p.line("answers", fmt.Sprint(a.Status))
+		p.line("answers", a.status())
 		for _, h := range a.Header {
 			p.line("", "  "+h)
 		}
@@ -212,6 +274,13 @@ func (e *Explanation) Write(w io.Writer, color bool) error {
 	}
 	p.optional("note", e.Note)
 	return p.err
+}
+
+func (a *Answer) status() string {
+	if a.Status == 0 {
+		return "nothing"
+	}
+	return strconv.Itoa(a.Status)
 }
 
 // A printer writes lines with a label and keeps the first error.

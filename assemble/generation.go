@@ -30,13 +30,14 @@ type generation struct {
 	public    map[cert.Source][]string // the names that public authorities certify, by site
 	internal  map[cert.Source][]string // the names that weir's own authority signs
 	defaults  []cert.Source            // of listeners
+	tables    map[string]*cert.Table   // of listeners that encrypt, by name
 	demands   []demand                 // that clients may bring names to
 
 	failedExpects int
 }
 
 func newGeneration(c *config.Config) *generation {
-	return &generation{config: c, pools: map[string]*pool{}, public: map[cert.Source][]string{}, internal: map[cert.Source][]string{}}
+	return &generation{config: c, pools: map[string]*pool{}, public: map[cert.Source][]string{}, internal: map[cert.Source][]string{}, tables: map[string]*cert.Table{}}
 }
 
 // A pool is an upstream with what it was made of.

@@ -159,3 +159,15 @@ func (t *Table) Has(name string) bool {
 	n, err := normalName(name)
 	return err == nil && t.named(n) != nil
 }
+
+// Serves reports whether the table has an entry for a client that was given that name or address, the default counted.
+func (t *Table) Serves(name string) bool {
+	n, err := normalName(name)
+	if err != nil {
+		return t.fallback != nil
+	}
+	if a, err := netip.ParseAddr(n); err == nil && t.addresses[a] != nil {
+		return true
+	}
+	return t.fallback != nil || t.named(n) != nil
+}

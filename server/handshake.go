@@ -129,16 +129,20 @@ func (h *handshake) fail(err error) {
 	case err == poll.ErrTimeout || err == poll.ErrCanceled:
 		h.conn.Close()
 		h.l.release()
-	case errors.As(err, &plain) && speaksHTTP(plain.RecordHeader):
+	case errors.As(err, &plain) && AnswersPlain(string(plain.RecordHeader[:])):
 		h.l.dismiss(h.conn, wrongScheme)
 	default:
 		h.l.dismiss(h.conn, "") // there may be an alert on its way
 	}
 }
 
-// speaksHTTP reports whether a client began with a request line where a handshake was due.
-func speaksHTTP(begin [5]byte) bool {
-	switch string(begin[:]) {
+// AnswersPlain reports whether a client is told of its mistake that begins with this where a handshake is due: with a
+// request line.
+func AnswersPlain(begin string) bool {
+	if len(begin) < 5 {
+		return false
+	}
+	switch begin[:5] {
 	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO", "PATCH", "DELET":
 		return true
 	}

@@ -125,7 +125,7 @@ func text(found config.Diagnostics) string {
 
 // Explain implements admin.Engine.
 func (s steering) Explain(r admin.ExplainRequest) (any, error) {
-	q := assemble.Request{Method: r.Method, URL: r.URL, Listener: r.Listener}
+	q := assemble.Request{Method: r.Method, URL: r.URL, Target: r.Target, Listener: r.Listener, Version: r.Version}
 	if r.Client != "" {
 		client, err := netip.ParseAddr(r.Client)
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 
 type explainFlags struct {
 	method, client, listener string
+	target, version          string
 	admin                    string
 	header                   []string
 	json                     bool
@@ -41,15 +42,19 @@ nothing to explain.`,
 		Example: `  weir explain http://localhost:8080/some/path
   weir explain -c weir.hcl -X POST -H 'X-Api-Key: 1' http://shop.example.com/api/orders
   weir explain --client 192.0.2.7 --json http://shop.example.com/admin
+  weir explain --http 1.0 -H 'Host:' http://shop.example.com/
+  weir explain -X OPTIONS --target '*' --http 2 https://shop.example.com/
   weir explain --admin 127.0.0.1:9180 http://localhost:8080/`,
 		Args: oneArgument("a URL", true),
 	}
 	file := configFlag(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.method, "request", "X", "GET", "`method` of the request")
-	flags.StringArrayVarP(&f.header, "header", "H", nil, "header `field` as 'Name: value'; may be repeated; Host is the one that routes")
+	flags.StringArrayVarP(&f.header, "header", "H", nil, "header `field` as 'Name: value'; may be repeated; Host is the one that routes, and 'Host:' leaves it out")
 	flags.StringVar(&f.client, "client", "127.0.0.1", "`address` of the client")
 	flags.StringVar(&f.listener, "listener", "", "`name` of the listener (default: the one with the URL's port, else the first)")
+	flags.StringVar(&f.target, "target", "", "`what` is asked for in place of the URL's path and query: '*' for OPTIONS")
+	flags.StringVar(&f.version, "http", "", "`version` of HTTP: 1.0, 1.1, 2 or 3 (default: the first of 1.1, 2 and 3 that the listener speaks)")
 	flags.StringVar(&f.admin, "admin", "", "ask the running weir with this admin `address`, or unix:/path")
 	flags.BoolVar(&f.json, "json", false, "write JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -76,7 +81,7 @@ nothing to explain.`,
 
 // request makes a request of the command line.
 func (f *explainFlags) request(url string) (assemble.Request, error) {
-	q := assemble.Request{Method: f.method, URL: url, Listener: f.listener}
+	q := assemble.Request{Method: f.method, URL: url, Target: f.target, Listener: f.listener, Version: f.version}
 	client, err := netip.ParseAddr(f.client)
 	if err != nil {
 		return q, fmt.Errorf("--client %q: not an address", f.client)
@@ -111,7 +116,7 @@ func (c *cli) explainFile(file func() (string, error), q assemble.Request) (*ass
 
 // explainLive asks the weir with that admin address.
 func explainLive(ctx context.Context, address string, q assemble.Request) (*assemble.Explanation, error) {
-	r := admin.ExplainRequest{Method: q.Method, URL: q.URL, Client: q.Client.String(), Listener: q.Listener, Header: http.Header{}}
+	r := admin.ExplainRequest{Method: q.Method, URL: q.URL, Client: q.Client.String(), Listener: q.Listener, Target: q.Target, Version: q.Version, Header: http.Header{}}
 	for _, f := range q.Header {
 		r.Header.Add(f.Name, f.Value)
 	}

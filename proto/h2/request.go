@@ -59,10 +59,31 @@ func requestFault(err error) (f *weir.Fault, malformed bool) {
 
 func (s *stream) parse(r *fieldReader, end bool) error {
 	q := &s.x.Request
+	if err := r.fill(q, s.cfg.Limits.Line); err != nil {
+		return err
+	}
+	if end && r.Length > 0 {
+		return errFramed
+	}
+	if !end && r.Length != 0 {
+		q.Body = &s.body
+	}
+	if err := r.expects(); err != nil {
+		return err
+	}
+	q.Expect = r.Expect != "" && q.Body != nil
+	if r.Extended() {
+		return s.upgradeRequest(r, end)
+	}
+	return nil
+}
+
+// fill leaves in q what the section says of the request, of which longest bytes may be its target.
+func (r *fieldReader) fill(q *weir.Request, longest int) error {
 	switch {
 	case q.Method == "CONNECT" && !r.Extended(), q.Method == "TRACE":
 		return section.ErrMethod
-	case len(r.Path) > s.cfg.Limits.Line:
+	case len(r.Path) > longest:
 		return section.ErrLongTarget
 	}
 	authority, err := r.Authority()
@@ -72,20 +93,13 @@ func (s *stream) parse(r *fieldReader, end bool) error {
 	q.Authority = authority
 	q.SetTarget(r.Path)
 	q.TETrailers = r.Trailers
-	if end && r.Length > 0 {
-		return errFramed
-	}
-	if !end && r.Length != 0 {
-		q.Body = &s.body
-	}
-	if r.Expect != "" {
-		if !weir.EqualFold(r.Expect, "100-continue") {
-			return section.ErrExpect
-		}
-		q.Expect = q.Body != nil
-	}
-	if r.Extended() {
-		return s.upgradeRequest(r, end)
+	return nil
+}
+
+// expects reports whether more is expected than there is (RFC 9110, section 10.1.1).
+func (r *fieldReader) expects() error {
+	if r.Expect != "" && !weir.EqualFold(r.Expect, "100-continue") {
+		return section.ErrExpect
 	}
 	return nil
 }
