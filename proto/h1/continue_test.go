@@ -151,3 +151,24 @@ func TestContinueAndGone(t *testing.T) {
 		w.ended(499, weir.CauseClientGone)
 	})
 }
+
+// A server that sends interim answers without a pause has no more time for the final one than any other.
+func TestInterimWithoutEnd(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		many := strings.Repeat("HTTP/1.1 102 Processing\r\n\r\n", 100)
+		o := newOrigin(t, func(c *client) {
+			for r := c.request(); r != nil; {
+				if _, err := io.WriteString(c, many); err != nil {
+					return
+				}
+			}
+		})
+		w.proxy(o.addr, TransportConfig{FirstByte: 50 * time.Millisecond})
+		c := w.dial()
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if codes, final := c.interim(); len(codes) == 0 || final.StatusCode != 504 {
+			t.Errorf("%d interim answers, then %d", len(codes), final.StatusCode)
+		}
+		w.ended(504, weir.CauseUpstreamHeaderTimeout)
+	})
+}

@@ -159,6 +159,9 @@ func (u *upConn) interim(x *weir.Exchange) *weir.Fault {
 		return &weir.Fault{Op: "inform client", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
 	}
 	r.Reset()
+	if u.upload == nil && clock.Now() > x.Timing.Sent+int64(u.firstByte) {
+		return u.readFault(poll.ErrTimeout, false) // a server that never pauses would evade the deadline of reading
+	}
 	return nil
 }
 
