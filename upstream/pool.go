@@ -161,6 +161,9 @@ func (p *Pool) begin() (prev *Pool, ok bool) {
 		p.employ(s, prev != nil && !prev.has(s.cond))
 	}
 	p.arrange()
+	for _, s := range p.members { // not before: where those of a set have no room, there may be another set by then
+		s.limit.Store(p.cfg.limitOf(s.spec))
+	}
 	p.startNames()
 	return prev, true
 }
@@ -195,7 +198,6 @@ func (p *Pool) unmatched(prev *Pool) []*server {
 // came to an upstream that was serving already. mem.mu is held.
 func (p *Pool) employ(s *server, fresh bool) {
 	s.line.owner = p
-	s.limit.Store(p.cfg.limitOf(s.spec))
 	p.resumeEjection(s)
 	if fresh || s.cond.rampFrom != 0 {
 		p.ramp(s, fresh)

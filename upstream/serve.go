@@ -90,9 +90,14 @@ func (p *Pool) again(x *weir.Exchange, key uint64, s *server, err error) error {
 // that is slow is at work.
 func (p *Pool) next(x *weir.Exchange, key uint64, tried []*condition, f *weir.Fault) *server {
 	s, full := p.another(key, tried)
-	if s == nil && full {
-		s, _ = p.wait(x, &waiter{avoid: tried})
-		return s
+	for s == nil && full {
+		var why *weir.Fault
+		if s, why = p.wait(x, &waiter{avoid: tried}); why != nil && why.Cause != weir.CauseNoHealthyServer {
+			return nil
+		}
+		if s == nil { // those that it waited for may have been ejected, which can be asked after all
+			s, full = p.another(key, tried)
+		}
 	}
 	if s == nil && f.Retry == weir.RetryIdempotent {
 		s, _ = p.another(key, nil)
@@ -132,9 +137,18 @@ func (p *Pool) failed(s *server, f *weir.Fault) {
 var candidateLists = sync.Pool{New: func() any { return new([]*weir.Endpoint) }}
 
 // another begins an exchange at the best server that has room and has not been tried; full: some has
-// no room. Ejected servers come last.
-func (p *Pool) another(key uint64, tried []*condition) (_ *server, full bool) {
-	set := p.mem.set.Load()
+// no room. Ejected servers come last. That there is none must be so of the present set: in a reload limits change, too.
+func (p *Pool) another(key uint64, tried []*condition) (s *server, full bool) {
+	for {
+		set := p.mem.set.Load()
+		s, full = set.another(key, tried)
+		if s != nil || full || p.mem.set.Load() == set {
+			return s, full
+		}
+	}
+}
+
+func (set *set) another(key uint64, tried []*condition) (_ *server, full bool) {
 	if set.bal == nil {
 		return nil, false
 	}
