@@ -236,8 +236,23 @@ func (b *requestBody) add(p []byte) error {
 	if b.r > 0 && len(b.buf)+len(p) > cap(b.buf) {
 		b.buf, b.r = b.buf[:copy(b.buf, b.buf[b.r:])], 0
 	}
+	b.makeRoom(len(p))
 	b.buf = append(b.buf, p...)
 	return nil
+}
+
+// makeRoom makes room for n more bytes of a body that is not small: as append does, but for no more than its window, or its
+// length, can fill. c.mu is held.
+func (b *requestBody) makeRoom(n int) {
+	need := len(b.buf) + n
+	if need <= cap(b.buf) || need <= keepBody {
+		return
+	}
+	most := max(b.size, startWindow+1)
+	if b.length >= 0 {
+		most = int(min(int64(most), b.length))
+	}
+	b.buf = append(make([]byte, 0, max(need, min(2*cap(b.buf), most))), b.buf...)
 }
 
 // end notes that nothing more will come. c.mu is held.
