@@ -12,7 +12,8 @@ import (
 
 // Windows that we give (RFC 9113, section 5.2). The connection's is given back as bytes arrive, so that a stream whose
 // body nobody reads holds up no other; what a stream may hold is its own window. That is small until somebody reads the
-// body, and large then, for a few streams at a time. So one connection makes us hold 10 MiB of bodies at the very most.
+// body, and large then, for a few streams at a time. So one connection with Limits' 128 streams makes us hold 10 MiB of
+// bodies at the very most.
 const (
 	connWindow = 1 << 20
 	bigWindow  = 256 << 10 // of a stream whose body is being read
@@ -243,18 +244,24 @@ func (c *conn) leave() {
 	c.lost(nil)
 }
 
-// lingerTime bounds how long a closed connection is still read, so that the client gets what was sent to it before the
-// reset that unread input would cause.
-const lingerTime = 2 * time.Second
+// lingerTime and lingerMost bound how long a closed connection is still read, so that the client gets what was sent to it
+// before the reset that unread input would cause. An honest client has no more on its way than the connection's window,
+// which it is not given back any more, and some frames beside.
+const (
+	lingerTime = 2 * time.Second
+	lingerMost = 2 * connWindow
+)
 
 func (c *conn) linger(end int64) {
 	buf := inputs.Get().(*[32 << 10]byte)
 	defer inputs.Put(buf)
 	c.SetReadDeadline(end)
-	for clock.Now() < end { // a deadline alone ends no read that never has to wait
-		if _, err := c.Read(buf[:]); err != nil {
+	for left := lingerMost; left > 0 && clock.Now() < end; { // a deadline alone ends no read that never has to wait
+		n, err := c.Read(buf[:])
+		if err != nil {
 			return
 		}
+		left -= n
 	}
 }
 
