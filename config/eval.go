@@ -271,6 +271,9 @@ func unitHint(k kind, w written) string {
 	if unit == "" || w.secret || strings.Trim(w.text, "0123456789") != "" || w.text == "" {
 		return ""
 	}
+	if len(w.text) > 4 && k != percent && k != duration { // it was counted in bytes
+		unit = strings.TrimPrefix(unit, unit[:1])
+	}
 	return "did you mean " + quote(w.text+unit) + "?"
 }
 

@@ -11,6 +11,11 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
+// noObject is the parser's word for JSON that is no object, or none that can be read.
+const noObject = "Root value must be object"
+
+const values = "a value is text in double quotes, a number, true or false, a list such as [1, 2], or a reference such as upstream.shop"
+
 // redefined is the parser's word for an attribute that stands twice. It does not keep it from reading on.
 const redefined = "Attribute redefined"
 
@@ -20,6 +25,9 @@ func (r *reader) foreign(diags hcl.Diagnostics) {
 	var last hcl.Range
 	open := false
 	for _, d := range diags {
+		if d.Summary == noObject && len(diags) > 1 { // it could not be read, which is said of it, too
+			continue
+		}
 		if isOpenText(d) {
 			if open {
 				continue
@@ -67,7 +75,19 @@ func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 	case d.Summary == "Call to unknown function":
 		return plain(d.Detail), "there is env", ""
 	case d.Summary == "Invalid block definition":
-		return plain(d.Summary), plain(d.Detail), "an attribute is written with an equals sign: name = value"
+		return r.unbraced(d)
+	case d.Summary == "Attribute or block definition required", d.Summary == "Argument or block definition required":
+		return r.neither(d)
+	case d.Summary == "Invalid expression" && strings.HasPrefix(d.Detail, "Expected the start of an expression"):
+		if strings.Trim(r.lineFrom(d), " \t\r,)]}") == "" {
+			return "a value is missing here", values, ""
+		}
+		return "this is no value", values, ""
+	case strings.HasPrefix(d.Detail, `The ";" character`):
+		return `";" ends nothing here`, "", "an attribute ends with its line: leave the semicolon out"
+	case d.Summary == "Unterminated template string" && r.openHeredoc(d) != "":
+		mark := r.openHeredoc(d)
+		return "a text that begins with <<" + mark + " has no end", "it ends with a line of " + mark + " alone", ""
 	case isOpenText(d):
 		return "a text has no closing quote", "a text over several lines stands between <<EOT and EOT", ""
 	case d.Summary == redefined:
@@ -76,6 +96,74 @@ func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 		return "a block in one line holds one attribute and nothing else", "", "put everything on a line of its own"
 	}
 	return plain(d.Summary), plain(d.Detail), ""
+}
+
+// unbraced says what a name needs that has neither an equals sign nor a brace behind it.
+func (r *reader) unbraced(d *hcl.Diagnostic) (summary, detail, hint string) {
+	name := leading(strings.TrimSpace(r.lineOf(d)))
+	attr, block := r.schema.anywhere(name)
+	switch {
+	case block && !attr && strings.HasPrefix(d.Detail, "Either"):
+		return "the label of " + name + " is not in quotes", "", "write " + name + ` "..." { ... }`
+	case block && !attr:
+		return "there is no brace behind " + name, "it opens on the same line", "write " + name + ` "..." { ... }`
+	case attr && !block:
+		return "there is no equals sign behind " + name, "", "write " + name + " = ..."
+	}
+	return "neither an attribute nor a block", `write name = value, or name "label" { ... } with the opening brace on the same line`, ""
+}
+
+// neither says of a line that it is nothing that may stand in a block.
+func (r *reader) neither(d *hcl.Diagnostic) (summary, detail, hint string) {
+	line := strings.TrimSpace(r.lineOf(d))
+	name := leading(line)
+	attr, block := r.schema.anywhere(name)
+	rest := strings.TrimSpace(strings.TrimPrefix(line, name))
+	switch {
+	case strings.HasPrefix(line, "}"):
+		return "a brace is closed that none has opened", "", ""
+	case attr && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "[")):
+		hint = "write " + name + " = ..."
+	case elsewhereCalled[name] != "":
+		hint = "did you mean " + quote(elsewhereCalled[name]) + "?"
+	case block && strings.Contains(rest, "{"):
+		hint = "write " + name + ` "..." { ... }, its label in double quotes`
+	}
+	return "neither an attribute nor a block", `write name = value, or name "label" { ... }`, hint
+}
+
+// lineOf is the line that the parser speaks of.
+func (r *reader) lineOf(d *hcl.Diagnostic) string {
+	if d.Subject == nil {
+		return ""
+	}
+	all := strings.Split(string(r.sources[d.Subject.Filename]), "\n")
+	return all[min(max(d.Subject.Start.Line-1, 0), len(all)-1)]
+}
+
+// lineFrom is what stands on it from there.
+func (r *reader) lineFrom(d *hcl.Diagnostic) string {
+	if d.Subject == nil {
+		return ""
+	}
+	src := r.sources[d.Subject.Filename]
+	rest, _, _ := strings.Cut(string(src[min(max(d.Subject.Start.Byte, 0), len(src)):]), "\n")
+	return rest
+}
+
+// openHeredoc is the mark of the first text over several lines that has no end; "": each has one.
+func (r *reader) openHeredoc(d *hcl.Diagnostic) string {
+	src, form := r.sources[d.Subject.Filename], newLines()
+	for line := range form.code(src) {
+		m := form.heredoc.FindStringSubmatch(form.plain.ReplaceAllString(line.text, ""))
+		if m == nil {
+			continue
+		}
+		if mark, _ := form.opened(line.text, src[line.from+len(line.text):]); mark == "" {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 // redefinition is `second grace` and where the first one is.
@@ -90,7 +178,7 @@ func (r *reader) redefinition(d *hcl.Diagnostic) (summary, detail, hint string) 
 // plain puts a sentence of the parser's into the form of ours.
 func plain(s string) string {
 	s = strings.TrimSuffix(strings.Join(strings.Fields(s), " "), ".")
-	for _, of := range []string{"rgument or block", "an argument", "An argument", "rgument value"} {
+	for _, of := range []string{"rgument or block", "rguments and blocks", "the arguments", "an argument", "An argument", "rgument value"} {
 		s = strings.ReplaceAll(s, of, strings.Replace(of, "rgument", "ttribute", 1))
 	}
 	if s == "" {

@@ -116,6 +116,19 @@ func (b *block) block(name string) *block {
 	return nil
 }
 
+// anywhere reports whether a name is an attribute, and whether it is a block, in b or in what may stand in it.
+func (b *block) anywhere(name string) (attr, block bool) {
+	attr, block = b.attr(name) != nil, b.block(name) != nil
+	for _, c := range b.blocks {
+		if attr && block {
+			break
+		}
+		a, inner := c.anywhere(name)
+		attr, block = attr || a, block || inner
+	}
+	return attr, block
+}
+
 // names are those of all attributes and blocks, in the order of the table.
 func (b *block) names() []string {
 	var out []string
