@@ -28,13 +28,19 @@ const (
 	// asked as often.
 	refusedTime = time.Minute
 	maxRefused  = 10_000
+
+	warnPause = time.Minute
 )
+
+// ErrNotAsked is for a rule that could not find out whether a name is allowed.
+var ErrNotAsked = errors.New("cannot be asked")
 
 // OnDemand says for which names, besides those of the configuration, a certificate is got when a client asks for
 // it. Names come from anybody who can connect: Allow is what keeps the CA's limits from being used up.
 type OnDemand struct {
-	// Allow returns an error for names that no certificate is to be got for. It is asked for a name that is
-	// new since the start, and again before a renewal. It should take less than a second.
+	// Allow returns an error for names that no certificate is to be got for, [ErrNotAsked] where it could not find that
+	// out. It is asked for a name that is new since the start, and again before a renewal. It should take less than a
+	// second.
 	Allow func(ctx context.Context, name string) error
 
 	PerMinute int           // new names that are ordered, 0: DefaultOnDemandPerMinute
@@ -68,6 +74,7 @@ type demandSource struct {
 	m *Manager
 	OnDemand
 	waiting atomic.Int64
+	warned  atomic.Int64 // when a warning was last logged, in nanoseconds of Unix time
 
 	// Guarded by Manager.mu.
 
@@ -131,11 +138,36 @@ func (s *demandSource) record(ctx context.Context, name string) (*managed, error
 		return nil, fmt.Errorf("%w: %q is not allowed", ErrNoName, name)
 	}
 	if err := s.Allow(ctx, name); err != nil {
-		s.refuse(name)
-		s.m.log.Debug("no certificate on demand", "name", name, "error", err)
-		return nil, fmt.Errorf("%w: %q is not allowed: %w", ErrNoName, name, err)
+		return nil, s.denied(ctx, name, err)
 	}
-	return s.admit(name)
+	r, err := s.admit(name)
+	if err != nil && !errors.Is(err, ErrNoName) {
+		s.warn(err)
+	}
+	return r, err
+}
+
+// denied is the error for a name that the rule does not allow. Where nobody has answered it is no verdict, and the next
+// handshake asks again.
+func (s *demandSource) denied(ctx context.Context, name string, err error) error {
+	if errors.Is(err, ErrNotAsked) || ctx.Err() != nil {
+		err = fmt.Errorf("no certificate on demand for %q: %w", name, err)
+		s.warn(err)
+		return err
+	}
+	s.refuse(name)
+	s.m.log.Debug("no certificate on demand", "name", name, "error", err)
+	return fmt.Errorf("%w: %q is not allowed: %w", ErrNoName, name, err)
+}
+
+// warn tells of what keeps names from certificates that may be wanted, once in a while: names come from anybody.
+func (s *demandSource) warn(err error) {
+	now := s.m.now()
+	last := s.warned.Load()
+	if now.UnixNano()-last < int64(warnPause) || !s.warned.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	s.m.log.Warn("names without a certificate on demand", "error", err)
 }
 
 // refuse remembers that a name is not allowed.

@@ -96,7 +96,7 @@ func (r *Rule) question(ctx context.Context, name string) error {
 	req.Header.Set("User-Agent", "weir")
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s cannot be asked: %w", r.ask.Host, rootOf(err))
+		return fmt.Errorf("%s %w: %w", r.ask.Host, ErrNotAsked, rootOf(err))
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
