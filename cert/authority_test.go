@@ -228,22 +228,6 @@ func TestAuthoritiesOfOneFolder(t *testing.T) {
 	}
 }
 
-func TestTrust(t *testing.T) {
-	dir, root := t.TempDir(), []byte("root")
-	stores := []trustStore{{"/nowhere/at/all", "x", nil}, {dir, "weir.crt", []string{"true"}}}
-	name, err := trust(context.Background(), root, stores)
-	if got, _ := os.ReadFile(name); err != nil || string(got) != "root" {
-		t.Errorf("%q, %v", got, err)
-	}
-	stores[1].refresh = []string{"false"}
-	if _, err := trust(context.Background(), root, stores); err == nil || !strings.Contains(err.Error(), "is written, but false") {
-		t.Errorf("got %v", err)
-	}
-	if _, err := trust(context.Background(), root, stores[:1]); err == nil {
-		t.Error("no store, no error")
-	}
-}
-
 func TestLocks(t *testing.T) {
 	l := newLocks(t.TempDir())
 	other := newLocks(l.dir) // as another process has it
