@@ -15,6 +15,7 @@ type reader struct {
 	files     []string        // files that the configuration names, made absolute
 	redefined hcl.Diagnostics // attributes that stand twice, wherever they are
 	list      Diagnostics     // of the top-level block that is being read
+	compared  int             // names, with misspelt ones
 }
 
 // report says that something is wrong.

@@ -24,6 +24,7 @@ type symbol struct {
 type symbols struct {
 	all    []*symbol // in the order of the files
 	byName map[[2]string]*symbol
+	named  map[string][]string // names by kind
 }
 
 // add keeps a symbol; of two with one name the first one counts.
@@ -33,23 +34,17 @@ func (s *symbols) add(sym *symbol) {
 		return
 	}
 	if s.byName == nil {
-		s.byName = map[[2]string]*symbol{}
+		s.byName, s.named = map[[2]string]*symbol{}, map[string][]string{}
 	}
 	s.byName[key] = sym
 	s.all = append(s.all, sym)
+	s.named[sym.kind] = append(s.named[sym.kind], sym.name)
 }
 
 func (s *symbols) find(kind, name string) *symbol { return s.byName[[2]string{kind, name}] }
 
-func (s *symbols) names(kind string) []string {
-	var out []string
-	for _, sym := range s.all {
-		if sym.kind == kind {
-			out = append(out, sym.name)
-		}
-	}
-	return out
-}
+// names are those of a kind, in the order of the files. They are not to be changed.
+func (s *symbols) names(kind string) []string { return s.named[kind] }
 
 // kinds are the blocks that may be referred to.
 func (s *symbols) kinds() []string {
@@ -126,11 +121,22 @@ func (r *reader) resolve(n *node, a *attr, kind, name string, at hcl.Range) *sym
 	}
 	names := r.symbols.names(kind)
 	hint := ""
-	if near := spell.Nearest(name, names); near != "" {
+	if near := r.nearest(name, names); near != "" {
 		hint = "did you mean " + refName(kind, near) + "?"
 	}
 	r.report(at, in(n, a.name+": unknown "+kind+" "+quote(name)), known(kind, names), hint)
 	return nil
+}
+
+// maxCompared is how many names are compared with misspelt ones, all in all: of more errors nobody reads the hints.
+const maxCompared = 4 << 20
+
+// nearest is the name that was probably meant, or "".
+func (r *reader) nearest(name string, names []string) string {
+	if r.compared += len(names); r.compared > maxCompared {
+		return ""
+	}
+	return spell.Nearest(name, names)
 }
 
 // known lists what there is of a kind.

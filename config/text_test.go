@@ -216,3 +216,27 @@ func TestGlobEnds(t *testing.T) {
 		t.Error("no pattern, and no error")
 	}
 }
+
+// Of very many misspelt names among very many the first are told what was meant: to look that up for all would take minutes.
+func TestHintsEnd(t *testing.T) {
+	const many = 3000
+	var b strings.Builder
+	b.WriteString("listener \"http\" { address = \":80\" }\nsite \"*\" {\n")
+	for i := range many {
+		fmt.Fprintf(&b, "  route \"/%d\" { proxy = upstream.nam%d }\n", i, i)
+	}
+	b.WriteString("}\n")
+	for i := range many {
+		fmt.Fprintf(&b, "upstream \"name%d\" {\n  server \"h:1\" {}\n}\n", i)
+	}
+	_, diags := Parse("weir.hcl", []byte(b.String()))
+	errs := diags.errors()
+	if len(errs) != many {
+		t.Fatalf("%d errors", len(errs))
+	}
+	for i, d := range errs {
+		if hinted := d.Hint != ""; hinted != (i < maxCompared/many) {
+			t.Fatalf("error %d: %q", i, d.Hint)
+		}
+	}
+}
