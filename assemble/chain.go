@@ -10,13 +10,14 @@ import (
 
 // shared is what routes of one generation have in common.
 type shared struct {
-	links  map[linkKey]*link
-	lists  map[string][]string // of features' names
-	logged map[logsKey]weir.Observer
+	features []feature
+	links    map[linkKey]*link
+	lists    map[string][]string // of features' names
+	logged   map[logsKey]weir.Observer
 }
 
 func newShared() shared {
-	return shared{map[linkKey]*link{}, map[string][]string{}, map[logsKey]weir.Observer{}}
+	return shared{features(), map[linkKey]*link{}, map[string][]string{}, map[logsKey]weir.Observer{}}
 }
 
 // A link is a feature with some settings. Routes of one generation that have the same settings have the same link,
@@ -84,9 +85,8 @@ func (b *builder) chain(v *siteVersion, r *config.Route, end weir.Handler) (weir
 	if v.https != nil {
 		add(v.https)
 	}
-	all := features()
-	for i := range all {
-		l, err := b.link(&all[i], r)
+	for i := range b.features {
+		l, err := b.link(&b.features[i], r)
 		if err != nil {
 			return nil, nil, err
 		}
