@@ -393,7 +393,7 @@ func TestSplice(t *testing.T) {
 	dst, out := make2(t)
 	defer src.Close()
 	defer dst.Close()
-	if _, err := dst.Splice(FromNetConn(dial(t, listenForever(t))), 1, Pace{}, Pace{}); err != ErrNoSplice {
+	if _, err := dst.Splice(FromNetConn(dial(t, listenForever(t))), 1, Pace{}); err != ErrNoSplice {
 		t.Fatalf("splice from a net.Conn: %v", err)
 	}
 	data := randomBytes(3, 5<<20)
@@ -406,11 +406,11 @@ func TestSplice(t *testing.T) {
 		p, _ := io.ReadAll(out)
 		got <- p
 	}()
-	n, err := dst.Splice(src, 1<<20, second, second)
+	n, err := dst.Splice(src, 1<<20, second)
 	if n != 1<<20 || err != nil {
 		t.Fatalf("spliced %d, %v", n, err)
 	}
-	if n, err := dst.Splice(src, -1, second, second); n != 4<<20 || err != nil {
+	if n, err := dst.Splice(src, -1, second); n != 4<<20 || err != nil {
 		t.Fatalf("spliced the rest: %d, %v", n, err)
 	}
 	dst.CloseWrite()
@@ -431,14 +431,14 @@ func TestSpliceErrors(t *testing.T) {
 	dst, out := make2(t)
 	defer src.Close()
 	defer dst.Close()
-	if _, err := dst.Splice(src, 10, Pace{Window: 40 * time.Millisecond}, second); err != ErrTimeout {
+	if _, err := dst.Splice(src, 10, Pace{Window: 40 * time.Millisecond}); err != ErrTimeout {
 		t.Fatalf("silent source: %v, want ErrTimeout", err)
 	}
 	out.(halves).SetLinger(0)
 	out.Close()
 	go writePieces(in, make([]byte, 32<<20))
 	var sink *SinkError
-	if _, err := dst.Splice(src, 32<<20, second, second); !errors.As(err, &sink) {
+	if _, err := dst.Splice(src, 32<<20, second); !errors.As(err, &sink) {
 		t.Fatalf("receiver gone: %v, want a SinkError", err)
 	}
 }
@@ -462,21 +462,22 @@ func TestSplicePace(t *testing.T) {
 	defer dst.Close()
 	go io.Copy(io.Discard, out)
 	go trickle(in, 5)
-	if n, err := dst.Splice(src, 1<<20, short, second); err != ErrTimeout || n > 1<<10 {
+	if n, err := dst.Splice(src, 1<<20, short); err != ErrTimeout || n > 1<<10 {
 		t.Fatalf("trickling source: %d, %v; want ErrTimeout", n, err)
 	}
 	src2, in2 := make2(t)
 	defer src2.Close()
 	go trickle(in2, 400)
-	if n, err := dst.Splice(src2, 10_000, short, second); err != nil || n != 10_000 {
+	if n, err := dst.Splice(src2, 10_000, short); err != nil || n != 10_000 {
 		t.Fatalf("a source that keeps the pace: %d, %v", n, err)
 	}
 	dst3, out3 := make2(t)
 	defer dst3.Close()
 	out3.(halves).SetReadBuffer(16 << 10)
 	go writePieces(in2, make([]byte, 64<<20))
+	dst3.SetWritePace(&short)
 	var sink *SinkError
-	if _, err := dst3.Splice(src2, 64<<20, short, short); !errors.As(err, &sink) || sink.Err != ErrTimeout {
+	if _, err := dst3.Splice(src2, 64<<20, short); !errors.As(err, &sink) || sink.Err != ErrTimeout {
 		t.Fatalf("receiver that takes nothing: %v, want ErrTimeout of the sink", err)
 	}
 }

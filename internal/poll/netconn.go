@@ -39,6 +39,9 @@ type netConn struct {
 	readBy   int64
 	writeBy  int64
 	deadline *time.Timer // wakes waits when readBy passes
+
+	pace *Pace // the writer's, like toll
+	toll pacer // how writing stands with it
 }
 
 var _ Conn = (*netConn)(nil)
@@ -161,19 +164,67 @@ func (n *netConn) WaitReadable() error {
 }
 
 func (n *netConn) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, n.writable() // a pipe would wait for a reader
+	}
+	sent := 0
+	err := n.paced(func() (int64, error) {
+		k, err := n.c.Write(p[sent:])
+		sent += k
+		return int64(k), err
+	})
+	return sent, err
+}
+
+// paced calls write, and calls it again where the peer has kept the pace though a window is over.
+func (n *netConn) paced(write func() (int64, error)) error {
+	for {
+		if err := n.writable(); err != nil {
+			return err
+		}
+		k, err := write()
+		err = n.writeError(err)
+		if n.pace == nil || !n.goesOn(k) || err != ErrTimeout {
+			return err
+		}
+	}
+}
+
+// writable returns why nothing can be written, or nil; then a write has until the window's end.
+func (n *netConn) writable() error {
 	n.mu.Lock()
-	err := error(nil)
-	if n.closed {
-		err = ErrClosed
-	} else if n.dead {
-		err = ErrCanceled
+	defer n.mu.Unlock()
+	switch {
+	case n.closed:
+		return ErrClosed
+	case n.dead:
+		return ErrCanceled
+	case n.pace == nil:
+		return nil
 	}
-	n.mu.Unlock()
-	if err != nil || len(p) == 0 {
-		return 0, err
+	by := n.toll.wait(*n.pace)
+	if by == 0 || n.writeBy != 0 && n.writeBy < by {
+		by = n.writeBy
 	}
-	k, err := n.c.Write(p)
-	return k, n.writeError(err)
+	n.limit(by)
+	return nil
+}
+
+// goesOn takes in that k bytes were written, and reports whether a write that was not done may go on.
+func (n *netConn) goesOn(k int64) bool {
+	n.toll.progress(k, *n.pace)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.toll.waited < int64(n.pace.Window) && (n.writeBy == 0 || clock.Now() < n.writeBy)
+}
+
+// limit has writes end at t; 0: never. n.mu is held.
+func (n *netConn) limit(t int64) {
+	if t == 0 {
+		n.c.SetWriteDeadline(time.Time{})
+		return
+	}
+	n.c.SetWriteDeadline(clock.Wall(t))
 }
 
 func (n *netConn) writeError(err error) error {
@@ -203,14 +254,10 @@ func (n *netConn) WriteBuffers(head, body, tail []byte) error {
 			bufs = append(bufs, b)
 		}
 	}
-	if _, err := n.Write(nil); err != nil {
-		return err
-	}
-	_, err := bufs.WriteTo(n.c)
-	return n.writeError(err)
+	return n.paced(func() (int64, error) { return bufs.WriteTo(n.c) })
 }
 
-func (n *netConn) Splice(Conn, int64, Pace, Pace) (int64, error) { return 0, ErrNoSplice }
+func (n *netConn) Splice(Conn, int64, Pace) (int64, error) { return 0, ErrNoSplice }
 
 func (n *netConn) Idle(t Task) bool {
 	n.mu.Lock()
@@ -260,11 +307,15 @@ func (n *netConn) SetWriteDeadline(t int64) {
 		return
 	}
 	n.writeBy = t
-	if t == 0 {
-		n.c.SetWriteDeadline(time.Time{})
-		return
+	n.limit(t)
+}
+
+func (n *netConn) SetWritePace(p *Pace) {
+	if n.pace = p; p == nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.limit(n.writeBy)
 	}
-	n.c.SetWriteDeadline(clock.Wall(t))
 }
 
 func (n *netConn) OnHangup(c Canceler) {

@@ -150,6 +150,9 @@ func (s *sock) deliver(p []byte) {
 	for e == syscall.EINTR {
 		n, e = send(s.fd, p)
 	}
+	if e == 0 {
+		s.took(n)
+	}
 	switch {
 	case e == syscall.EAGAIN:
 		s.deliverLater(p, 0)
@@ -169,7 +172,7 @@ type remainder struct {
 	done chan struct{} // closed when p has been sent, or can't be
 }
 
-// restTime is how long a remainder may take where no deadline for writing stands.
+// restTime is how long a remainder may take where neither a deadline nor a pace for writing stands.
 const restTime = 30 * time.Second
 
 func (s *sock) deliverLater(p []byte, sent int) {
@@ -180,7 +183,9 @@ func (s *sock) deliverLater(p []byte, sent int) {
 
 func (s *sock) deliverRest(r *remainder) {
 	by := clock.Now() + int64(restTime)
-	s.writeBy.CompareAndSwap(0, by)
+	if s.pace.Load() == nil {
+		s.writeBy.CompareAndSwap(0, by)
+	}
 	n, err := s.write(r.p)
 	s.writeBy.CompareAndSwap(by, 0)
 	s.rest.Store(nil)

@@ -90,7 +90,7 @@ func TestSpliceLeavesBehindPost(t *testing.T) {
 	defer src.Close()
 	srcFar.Write([]byte("spliced"))
 	posts(t, s, "posted ")
-	n, err := s.Splice(src, 7, second, second)
+	n, err := s.Splice(src, 7, second)
 	if n != 7 || err != nil {
 		t.Fatalf("spliced %d, %v", n, err)
 	}

@@ -33,12 +33,12 @@ type Conn interface {
 	// WriteBuffers sends head, body and tail, in one system call where possible. tail is short.
 	WriteBuffers(head, body, tail []byte) error
 	// Splice moves up to n bytes (n < 0: until the end) from src to this connection without looking at
-	// them, and returns how many were moved. src has to keep the pace from, and the receiver the pace to;
-	// both take the place of deadlines set before, and a wait for one is not held against the other. One that
+	// them, and returns how many were moved. src has to keep the pace from, which takes the place of a deadline set
+	// before; the receiver is written to as by Write. A wait for one is not held against the other. One that
 	// falls behind ends the splice with ErrTimeout. An error of the receiving side is a *SinkError. It returns
 	// ErrNoSplice, having moved nothing, where this pair of connections can't, and io.ErrUnexpectedEOF where src
 	// ends before n bytes.
-	Splice(src Conn, n int64, from, to Pace) (int64, error)
+	Splice(src Conn, n int64, from Pace) (int64, error)
 
 	// Idle gives the connection back to the poller: t.Run is called, on a goroutine of its own, once
 	// there is something to read, the end, or the read deadline; a connection that has just been accepted may be run
@@ -54,6 +54,10 @@ type Conn interface {
 	// SetWriteDeadline is the same for writing. It is for the one who writes: a write that waits already does not
 	// notice it.
 	SetWriteDeadline(t int64)
+	// SetWritePace makes a write that waits end with ErrTimeout where the peer does not keep p; nil: it may be as slow as it
+	// likes. A deadline holds as well. Only time spent waiting for the peer counts, over all writes, and all that the peer
+	// takes meanwhile. p must not be changed afterwards. It is for the one who writes.
+	SetWritePace(p *Pace)
 
 	// OnHangup arranges for c.Cancel to be called when the peer closes, half-closes or resets; at once
 	// if it has done so already. nil: no more. The unread input, if any, stays readable.
@@ -86,12 +90,6 @@ type Conn interface {
 	Shard() int
 	LocalAddr() netip.AddrPort  // zero for a unix socket
 	RemoteAddr() netip.AddrPort // zero for a unix socket
-}
-
-// A Pace is how fast bytes must move: Bytes at least (0: one) for each Window of waiting; Window 0: no limit.
-type Pace struct {
-	Window time.Duration
-	Bytes  int64
 }
 
 // A Task is what an idle connection does when it wakes. It runs on a worker's goroutine and may block.

@@ -64,7 +64,7 @@ func TestPrefixedSplice(t *testing.T) {
 	data := randomBytes(3, 1<<20)
 	in.Write(data[:3])
 	from, to := Prefixed(src, []byte("ab")), Prefixed(dst, []byte("cd"))
-	if n, err := to.Splice(from, 3, second, second); n != 0 || err != ErrNoSplice {
+	if n, err := to.Splice(from, 3, second); n != 0 || err != ErrNoSplice {
 		t.Fatalf("past the bytes in front: %d, %v", n, err)
 	}
 	from.Read(make([]byte, 2))
@@ -75,7 +75,7 @@ func TestPrefixedSplice(t *testing.T) {
 		io.ReadFull(out, p)
 		got <- p
 	}()
-	if n, err := to.Splice(from, int64(len(data)), second, second); n != int64(len(data)) || err != nil {
+	if n, err := to.Splice(from, int64(len(data)), second); n != int64(len(data)) || err != nil {
 		t.Fatalf("spliced %d, %v", n, err)
 	}
 	if !bytes.Equal(<-got, data) {

@@ -196,7 +196,7 @@ func (s *Sealed) seal(parts [][]byte) (left [][]byte, n int, err error) {
 var joints = sync.Pool{New: func() any { return new([recordSize]byte) }}
 
 // Splice implements Conn: bytes have to be looked at here.
-func (s *Sealed) Splice(Conn, int64, Pace, Pace) (int64, error) { return 0, ErrNoSplice }
+func (s *Sealed) Splice(Conn, int64, Pace) (int64, error) { return 0, ErrNoSplice }
 
 // CloseWrite says that no more comes, inside TLS and below.
 func (s *Sealed) CloseWrite() error {

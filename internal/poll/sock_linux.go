@@ -29,6 +29,8 @@ type sock struct {
 	task    Task
 
 	readBy, writeBy atomic.Int64 // deadlines; 0: none
+	pace            atomic.Pointer[Pace]
+	tempo           atomic.Pointer[tempo] // how writing stands with it; nil: no write has had to wait
 
 	post    atomic.Uint32 // how it is with what was posted
 	rest    atomic.Pointer[remainder]
@@ -190,6 +192,7 @@ func (s *sock) write(p []byte) (int, error) {
 		switch {
 		case e == 0:
 			sent += n
+			s.took(n)
 		case e == syscall.EAGAIN:
 			if err := s.waitRoom(); err != nil {
 				return sent, err
@@ -213,6 +216,7 @@ func (s *sock) WriteBuffers(head, body, tail []byte) error {
 		n, e := sendThree(s.fd, head, body, tail)
 		switch {
 		case e == 0:
+			s.took(n)
 			head, n = skip(head, n)
 			body, n = skip(body, n)
 			tail, _ = skip(tail, n)
@@ -311,6 +315,9 @@ func (s *sock) waitRoom() error {
 		}
 	}
 	s.arm(s.writeBy.Load())
+	if pace := s.pace.Load(); pace != nil && pace.Window > 0 {
+		return s.waitPaced(*pace)
+	}
 	return s.wr.wait(s.writeStop)
 }
 
@@ -334,19 +341,9 @@ func (s *sock) arm(t int64) {
 
 // expire is called by the wheel when it takes s out of a slot.
 func (s *sock) expire(now int64) {
-	next := never
-	for _, d := range [...]struct {
-		by   *atomic.Int64
-		word *waitWord
-	}{{&s.readBy, &s.rd}, {&s.writeBy, &s.wr}} {
-		t := d.by.Load()
-		switch {
-		case t == 0:
-		case t <= now:
-			s.notify(d.word)
-		default:
-			next = min(next, t)
-		}
+	next := min(s.due(&s.readBy, &s.rd, now), s.due(&s.writeBy, &s.wr, now))
+	if t := s.tempo.Load(); t != nil {
+		next = min(next, s.due(&t.look, &s.wr, now))
 	}
 	if next != never && !s.closed.Load() {
 		s.p.wheel.put(s, next)
@@ -354,6 +351,19 @@ func (s *sock) expire(now int64) {
 			s.p.wheel.drop(s)
 		}
 	}
+}
+
+// due wakes whoever waits where a deadline has passed, and returns when it will otherwise.
+func (s *sock) due(by *atomic.Int64, w *waitWord, now int64) int64 {
+	t := by.Load()
+	switch {
+	case t == 0:
+	case t <= now:
+		s.notify(w)
+	default:
+		return t
+	}
+	return never
 }
 
 func (s *sock) notify(w *waitWord) {

@@ -6,8 +6,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"weir/internal/clock"
 )
 
 // pipeSize is what one splice moves at most: large enough to spare turns, small enough that a slow
@@ -60,7 +58,7 @@ func (p *pipe) close() {
 }
 
 // Splice moves bytes by splice(2) through a pipe: they never enter this process.
-func (s *sock) Splice(src Conn, n int64, from, to Pace) (int64, error) {
+func (s *sock) Splice(src Conn, n int64, from Pace) (int64, error) {
 	source, ok := below(src).(*sock)
 	if !ok {
 		return 0, ErrNoSplice
@@ -72,45 +70,13 @@ func (s *sock) Splice(src Conn, n int64, from, to Pace) (int64, error) {
 	if p == nil {
 		return 0, ErrNoSplice
 	}
-	moved, err := s.pump(source, p, n, &pacer{Pace: from}, &pacer{Pace: to})
+	moved, err := s.pump(source, p, n, from)
 	if err == nil {
 		s.p.group.pipes.put(p)
 	} else {
 		p.close() // it may still hold bytes
 	}
 	return moved, err
-}
-
-// A pacer holds one side of a splice to its pace.
-type pacer struct {
-	Pace
-	moved  int64 // since the window began
-	waited int64 // within it, nanoseconds
-	since  int64 // when the present wait began; 0: there is none
-}
-
-// wait notes that a wait begins, and sets when it must have ended. A wait that is woken for nothing goes on
-// as it was, so that a deadline somebody else has set meanwhile is not lost.
-func (p *pacer) wait(setDeadline func(int64)) {
-	if p.since != 0 {
-		return
-	}
-	p.since = clock.Now()
-	if p.Window <= 0 {
-		setDeadline(0)
-		return
-	}
-	setDeadline(p.since + int64(p.Window) - p.waited)
-}
-
-func (p *pacer) progress(n int) {
-	if p.since != 0 {
-		p.waited += clock.Now() - p.since
-		p.since = 0
-	}
-	if p.moved += int64(n); p.moved >= p.Bytes {
-		p.moved, p.waited = 0, 0
-	}
 }
 
 func (pipes *pipeStore) close() {
@@ -122,15 +88,16 @@ func (pipes *pipeStore) close() {
 	pipes.free = nil
 }
 
-func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, err error) {
+func (s *sock) pump(from *sock, p *pipe, n int64, pace Pace) (moved int64, err error) {
 	g := gather{s: from}
+	var in pacer
 	defer g.end()
 	for n < 0 || moved < n {
 		ask := pipeSize
 		if n >= 0 {
 			ask = int(min(int64(ask), n-moved))
 		}
-		got, err := from.fill(p, ask, in, &g)
+		got, err := from.fill(p, ask, pace, &in, &g)
 		g.note(got, n-moved-int64(got))
 		if err != nil {
 			return moved, err
@@ -141,7 +108,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, 
 			}
 			return moved, io.ErrUnexpectedEOF
 		}
-		if err := s.drain(p, got, out); err != nil {
+		if err := s.drain(p, got); err != nil {
 			return moved, &SinkError{err}
 		}
 		moved += int64(got)
@@ -150,7 +117,7 @@ func (s *sock) pump(from *sock, p *pipe, n int64, in, out *pacer) (moved int64, 
 }
 
 // fill moves up to ask bytes from the socket into the empty pipe; 0: the end.
-func (s *sock) fill(p *pipe, ask int, pace *pacer, g *gather) (int, error) {
+func (s *sock) fill(p *pipe, ask int, pace Pace, in *pacer, g *gather) (int, error) {
 	for {
 		if err := s.broken(); err != nil {
 			return 0, err
@@ -160,10 +127,12 @@ func (s *sock) fill(p *pipe, ask int, pace *pacer, g *gather) (int, error) {
 		switch {
 		case e == 0:
 			s.drained = false
-			pace.progress(n)
+			in.progress(int64(n), pace)
 			return n, nil
 		case e == syscall.EAGAIN:
-			pace.wait(s.SetReadDeadline)
+			if in.since == 0 { // else a deadline that somebody else has set meanwhile would be lost
+				s.SetReadDeadline(in.wait(pace))
+			}
 			if err := g.wait(); err != nil {
 				return 0, err
 			}
@@ -174,7 +143,7 @@ func (s *sock) fill(p *pipe, ask int, pace *pacer, g *gather) (int, error) {
 }
 
 // drain moves n bytes from the pipe into the socket.
-func (s *sock) drain(p *pipe, n int, pace *pacer) error {
+func (s *sock) drain(p *pipe, n int) error {
 	for n > 0 {
 		if err := s.broken(); err != nil {
 			return err
@@ -184,9 +153,8 @@ func (s *sock) drain(p *pipe, n int, pace *pacer) error {
 		switch {
 		case e == 0:
 			n -= m
-			pace.progress(m)
+			s.took(m)
 		case e == syscall.EAGAIN:
-			pace.wait(s.SetWriteDeadline)
 			if err := s.waitRoom(); err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package h1
 import (
 	"errors"
 	"sync"
-	"time"
 
 	"weir"
 	"weir/internal/clock"
@@ -48,7 +47,7 @@ var errAnswered = errors.New("an answer has begun already")
 func (w *work) writeAnswer(x *weir.Exchange) error {
 	r := &x.Response
 	aw := &w.writer
-	*aw = answerWriter{w: w, left: -1, slack: int64(floorWindow)}
+	*aw = answerWriter{w: w, left: -1}
 	body := r.Body
 	if bodiless(x.Request.Method, r.Status) {
 		aw.left = 0
@@ -56,7 +55,7 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 	buf := outputs.Get().(*[outSize]byte)
 	defer outputs.Put(buf)
 	w.out = w.appendHead(buf[:0], x, aw)
-	w.conn.SetWriteDeadline(began(x) + int64(floorWindow))
+	w.conn.SetWritePace(&w.cfg.pace)
 	if body == nil || aw.left == 0 {
 		if body != nil {
 			body.Close()
@@ -72,14 +71,6 @@ func (w *work) writeAnswer(x *weir.Exchange) error {
 		return w.answerFault(x, err)
 	}
 	return err
-}
-
-// began is about when x's answer was at hand, without asking the clock where a server has answered.
-func began(x *weir.Exchange) int64 {
-	if x.Fault == nil && x.Timing.FirstByte != 0 {
-		return x.Timing.FirstByte
-	}
-	return clock.Now()
 }
 
 // outputs are where heads and small bodies are put together. They are not part of a work: the one just
@@ -158,8 +149,7 @@ type answerWriter struct {
 	w       *work
 	left    int64 // of a body of known length; -1: unknown
 	chunked bool
-	sent    bool  // something has left
-	slack   int64 // nanoseconds that the client may yet take longer than the floor's speed asks for
+	sent    bool // something has left
 }
 
 // Write sends p, behind the head if that still waits.
@@ -217,11 +207,9 @@ func (aw *answerWriter) push(p, tail []byte) error {
 		w.out = append(append(w.out, p...), tail...)
 		return aw.Flush()
 	}
-	from := aw.arm(len(p))
 	aw.sent = true
 	err := w.conn.WriteBuffers(w.out, p, tail)
 	w.out = w.out[:0]
-	aw.waited(from)
 	return aw.fault(err)
 }
 
@@ -230,15 +218,8 @@ func (aw *answerWriter) Flush() error {
 	if len(aw.w.out) == 0 {
 		return nil
 	}
-	var from int64
-	if aw.sent {
-		from = aw.arm(len(aw.w.out))
-	}
 	_, err := aw.write(aw.w.out)
 	aw.w.out = aw.w.out[:0]
-	if aw.sent {
-		aw.waited(from)
-	}
 	aw.sent = true
 	return aw.fault(err)
 }
@@ -249,23 +230,6 @@ func (aw *answerWriter) write(p []byte) (int, error) {
 		return aw.w.conn.Post(p)
 	}
 	return aw.w.conn.Write(p)
-}
-
-// arm sets the deadline for writing n more bytes, and returns the time. The client must take them at the floor's
-// speed, but for the slack: who takes piece after piece more slowly uses that up, and who is faster gets it back,
-// up to a window. Time in which there is nothing to write does not count.
-func (aw *answerWriter) arm(n int) int64 {
-	now := clock.Now()
-	due := int64(n) * int64(time.Second) / aw.w.cfg.Timeouts.BodyFloor
-	aw.slack += due
-	aw.w.conn.SetWriteDeadline(now + max(due, min(aw.slack, int64(floorWindow))))
-	return now
-}
-
-// waited takes off the slack what a write took that began at from. That of a small answer, or of a head alone, has a
-// window to itself and is not measured.
-func (aw *answerWriter) waited(from int64) {
-	aw.slack = min(max(aw.slack-(clock.Now()-from), 0), int64(floorWindow))
 }
 
 func (aw *answerWriter) fault(err error) error {
@@ -298,7 +262,7 @@ func (aw *answerWriter) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int6
 	if err := aw.Flush(); err != nil {
 		return 0, &poll.SinkError{Err: err}
 	}
-	m, err := aw.w.conn.Splice(src, n, from, paceOf(aw.w.cfg.Timeouts.BodyFloor))
+	m, err := aw.w.conn.Splice(src, n, from)
 	aw.w.x.BytesOut += m
 	if aw.left >= 0 {
 		aw.left -= m

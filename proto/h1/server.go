@@ -8,6 +8,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	"weir/proto/internal/floor"
 	"weir/proto/internal/tell"
 )
 
@@ -21,6 +22,8 @@ type ServerConfig struct {
 	// PriorKnowledge takes over connections that turn out to speak HTTP/2 from their first byte on (RFC 9113, section
 	// 3.3); already is what has been read. nil: they are refused as any request of an unknown version.
 	PriorKnowledge func(pc poll.Conn, facts weir.Conn, done func(), already []byte)
+
+	pace poll.Pace // that clients have to keep who take an answer
 }
 
 // Timeouts of a server. The zero value means the defaults.
@@ -48,6 +51,7 @@ func NewServer(c ServerConfig) *Server {
 func (s *Server) Configure(c ServerConfig) {
 	c.Timeouts = c.Timeouts.OrDefaults()
 	c.Limits = c.Limits.orDefaults()
+	c.pace = floor.Sending(c.Timeouts.BodyFloor)
 	s.config.Store(&c)
 }
 
@@ -64,6 +68,8 @@ func (s *Server) Serve(pc poll.Conn, facts weir.Conn, done func()) {
 	s.conns = c
 	s.mu.Unlock()
 	pc.OnHangup(c)
+	c.SetWritePace(&s.config.Load().pace)
+	c.SetWriteDeadline(0)
 	c.SetReadDeadline(c.facts.Opened + int64(s.config.Load().Timeouts.Idle))
 	if s.draining.Load() { // it may have come after the last look at those that wait
 		c.SetReadDeadline(clock.Now() + int64(freshPatience))

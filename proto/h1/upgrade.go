@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"weir"
-	"weir/internal/clock"
 	"weir/internal/poll"
 	"weir/proto/stream"
 )
@@ -76,12 +75,12 @@ func (w *work) upgrade(x *weir.Exchange) error {
 	c.detach()
 	c.OnHangup(nil)
 	c.SetReadDeadline(0)
-	c.SetWriteDeadline(clock.Now() + int64(floorWindow))
+	c.SetWritePace(&w.cfg.pace)
 	if _, err := c.Write(w.out); err != nil {
 		other.Close()
 		return &weir.Fault{Op: "write answer", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
 	}
-	c.SetWriteDeadline(0)
+	c.SetWritePace(nil)
 	early := append([]byte(nil), w.in[w.r:w.w]...)
 	w.r, w.w = 0, 0
 	observer := w.cfg.Observer

@@ -21,6 +21,7 @@ type upload struct {
 	chunked bool
 	out     []byte // framing that waits to be sent with the next bytes
 	started sync.Once
+	pace    poll.Pace                  // that the server has to keep
 	done    chan struct{}              // closed when the upload has ended
 	sent    bool                       // all of the body has gone; valid after done
 	fault   atomic.Pointer[weir.Fault] // what went wrong on the client's side
@@ -48,6 +49,10 @@ func (up *upload) never() { up.started.Do(func() { close(up.done) }) }
 
 func (up *upload) run() {
 	defer close(up.done)
+	up.pace = poll.Pace{Window: up.u.stall}
+	up.u.SetWritePace(&up.pace)
+	up.u.SetWriteDeadline(0)
+	defer up.u.SetWritePace(nil)
 	err := ask.Copy(up, up.body)
 	if err == nil {
 		err = up.finish()
@@ -68,7 +73,6 @@ func (up *upload) run() {
 
 // Write sends p to the server.
 func (up *upload) Write(p []byte) (int, error) {
-	up.u.SetWriteDeadline(clock.Now() + int64(up.u.stall))
 	if !up.chunked {
 		n, err := up.u.Write(p)
 		return n, ask.Sink(err)
@@ -94,7 +98,7 @@ func (up *upload) spliceFrom(src poll.Conn, n int64, from poll.Pace) (int64, err
 	if up.chunked {
 		return 0, poll.ErrNoSplice
 	}
-	return up.u.Splice(src, n, from, poll.Pace{Window: up.u.stall})
+	return up.u.Splice(src, n, from)
 }
 
 // joinUpload waits for the upload's end and reports whether the whole body has gone. stop: break it off.

@@ -210,15 +210,13 @@ func (w *work) Inform(status int, h *weir.Header) error {
 	return w.say(append(out, "\r\n"...))
 }
 
-// say writes an interim answer, for which no deadline stands yet, unless the final one has begun. An upload may
-// want to say 100 (Continue) at any time.
+// say writes an interim answer, unless the final one has begun. An upload may want to say 100 (Continue) at any time.
 func (w *work) say(p []byte) error {
 	w.saying.Lock()
 	defer w.saying.Unlock()
 	if w.said {
 		return nil
 	}
-	w.conn.SetWriteDeadline(clock.Now() + int64(floorWindow))
 	_, err := w.conn.Write(p)
 	return err
 }

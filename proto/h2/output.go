@@ -3,9 +3,7 @@ package h2
 import (
 	"runtime"
 	"sync"
-	"time"
 
-	"weir/internal/clock"
 	"weir/internal/poll"
 )
 
@@ -127,15 +125,13 @@ func (c *conn) writeOut() {
 	}
 }
 
-// write sends p, which the client must take at the floor's speed. A connection that is being ended has a deadline of its
-// own.
+// write sends p, which the client must take at the floor's speed. A connection that is being ended has a deadline as well.
 func (c *conn) write(p []byte, leaving bool) error {
+	c.SetWritePace(&c.srv.config.Load().pace)
 	if leaving {
 		_, err := c.Conn.Write(p)
 		return err
 	}
-	floor := c.srv.config.Load().Timeouts.BodyFloor
-	c.SetWriteDeadline(clock.Now() + int64(floorWindow) + int64(len(p))*int64(time.Second)/floor)
 	_, err := c.Conn.Post(p)
 	return err
 }

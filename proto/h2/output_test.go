@@ -1,6 +1,10 @@
 package h2
 
-import "testing"
+import (
+	"testing"
+
+	"weir/internal/poll"
+)
 
 // A stuck is a connection whose client takes nothing.
 type stuck struct {
@@ -8,7 +12,7 @@ type stuck struct {
 	writing, release chan struct{}
 }
 
-func (s stuck) SetWriteDeadline(int64) {}
+func (s stuck) SetWritePace(*poll.Pace) {}
 
 func (s stuck) Post(p []byte) (int, error) {
 	s.writing <- struct{}{}

@@ -382,10 +382,10 @@ func (s *stream) ready(f *floor, content bool) error {
 	c := s.c
 	for {
 		switch {
+		case c.broken != nil: // which has the reader end the streams
+			return s.undelivered(c.brokenFault())
 		case s.dead != nil:
 			return s.undelivered(s.goneFault("write answer"))
-		case c.broken != nil:
-			return s.undelivered(c.brokenFault())
 		case len(c.out) >= outMost:
 			s.leaveQueue()
 			if !c.flushing {

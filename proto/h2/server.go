@@ -7,6 +7,7 @@ import (
 	"weir"
 	"weir/internal/clock"
 	"weir/internal/poll"
+	shared "weir/proto/internal/floor"
 	"weir/proto/internal/tell"
 )
 
@@ -16,6 +17,8 @@ type ServerConfig struct {
 	Observer weir.Observer
 	Limits   Limits
 	Timeouts Timeouts
+
+	pace poll.Pace // that clients have to keep who take what is sent
 }
 
 // Timeouts of a server. The zero value means the defaults.
@@ -43,6 +46,7 @@ func NewServer(c ServerConfig) *Server {
 func (s *Server) Configure(c ServerConfig) {
 	c.Timeouts = c.Timeouts.OrDefaults()
 	c.Limits = c.Limits.orDefaults()
+	c.pace = shared.Sending(c.Timeouts.BodyFloor)
 	s.config.Store(&c)
 }
 
@@ -69,6 +73,8 @@ func (s *Server) ServeRead(pc poll.Conn, facts weir.Conn, done func(), already [
 func (s *Server) adopt(pc poll.Conn, facts weir.Conn, done func()) *conn {
 	c := &conn{Conn: pc, srv: s, facts: facts, done: done, fields: newFieldReader()}
 	c.begin(s.config.Load())
+	c.SetWritePace(&s.config.Load().pace)
+	c.SetWriteDeadline(0)
 	s.open.Add(1)
 	s.mu.Lock()
 	if c.next = s.conns; c.next != nil {

@@ -1,6 +1,7 @@
 package h2
 
 import (
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -235,4 +236,36 @@ func TestSlowWindows(t *testing.T) {
 		w.ended(200, 0)
 		w.ended(200, 0)
 	})
+}
+
+// A client that opens its windows and takes nothing of what is sent is given up after one window of the pace, however much
+// waits for it; one that is slow is not.
+func TestStalledClient(t *testing.T) {
+	const size = 300 << 10
+	large := weir.HandlerFunc(func(x *weir.Exchange) error {
+		x.Response.Status, x.Response.Body = 200, &content{n: size, pieces: []string{string(make([]byte, size))}}
+		return nil
+	})
+	for name, pace := range map[string]int{"takes nothing": 0, "below the floor": 512, "above the floor": 2048} {
+		t.Run(name, func(t *testing.T) {
+			inTime(t, large, func(t *testing.T, w *world, p *peer) {
+				p.send(greeting(settingValue{settingWindow, maxWindow}), rawWindow(nil, 0, maxWindow-startWindow))
+				p.send(get(1))
+				began := time.Now()
+				buf := make([]byte, max(pace, 1))
+				for len(w.seen) == 0 {
+					time.Sleep(time.Second)
+					if pace > 0 && len(w.seen) == 0 {
+						io.ReadFull(p.Conn, buf)
+					}
+				}
+				if pace == 2048 {
+					w.ended(200, 0)
+					return
+				}
+				w.ended(200, weir.CauseClientWriteTimeout)
+				took(t, began, w.srv.config.Load().pace.Window)
+			})
+		})
+	}
 }

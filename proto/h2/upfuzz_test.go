@@ -23,23 +23,24 @@ func (c *deafConn) TryRead([]byte) (int, error) { return 0, poll.ErrAgain }
 func (c *deafConn) WaitReadable() error         { return nil }
 func (c *deafConn) Write(p []byte) (int, error) { return c.sent.Write(p) }
 
-func (c *deafConn) Post(p []byte) (int, error)                                   { return c.sent.Write(p) }
-func (c *deafConn) WriteBuffers([]byte, []byte, []byte) error                    { return nil }
-func (c *deafConn) Splice(poll.Conn, int64, poll.Pace, poll.Pace) (int64, error) { return 0, nil }
-func (c *deafConn) Idle(poll.Task) bool                                          { return true }
-func (c *deafConn) SetReadDeadline(int64)                                        {}
-func (c *deafConn) SetWriteDeadline(int64)                                       {}
-func (c *deafConn) OnHangup(poll.Canceler)                                       {}
-func (c *deafConn) Cancel()                                                      {}
-func (c *deafConn) CloseWrite() error                                            { return nil }
-func (c *deafConn) Close() error                                                 { return nil }
-func (c *deafConn) Abort()                                                       {}
-func (c *deafConn) Start(t poll.Task)                                            {}
-func (c *deafConn) Reclaim() bool                                                { return false }
-func (c *deafConn) Silent() bool                                                 { return true }
-func (c *deafConn) Woken() int64                                                 { return clock.Now() }
-func (c *deafConn) Shard() int                                                   { return 0 }
-func (c *deafConn) LocalAddr() netip.AddrPort                                    { return netip.AddrPort{} }
+func (c *deafConn) Post(p []byte) (int, error)                        { return c.sent.Write(p) }
+func (c *deafConn) WriteBuffers([]byte, []byte, []byte) error         { return nil }
+func (c *deafConn) Splice(poll.Conn, int64, poll.Pace) (int64, error) { return 0, nil }
+func (c *deafConn) Idle(poll.Task) bool                               { return true }
+func (c *deafConn) SetReadDeadline(int64)                             {}
+func (c *deafConn) SetWriteDeadline(int64)                            {}
+func (c *deafConn) SetWritePace(*poll.Pace)                           {}
+func (c *deafConn) OnHangup(poll.Canceler)                            {}
+func (c *deafConn) Cancel()                                           {}
+func (c *deafConn) CloseWrite() error                                 { return nil }
+func (c *deafConn) Close() error                                      { return nil }
+func (c *deafConn) Abort()                                            {}
+func (c *deafConn) Start(t poll.Task)                                 {}
+func (c *deafConn) Reclaim() bool                                     { return false }
+func (c *deafConn) Silent() bool                                      { return true }
+func (c *deafConn) Woken() int64                                      { return clock.Now() }
+func (c *deafConn) Shard() int                                        { return 0 }
+func (c *deafConn) LocalAddr() netip.AddrPort                         { return netip.AddrPort{} }
 
 func (c *deafConn) RemoteAddr() netip.AddrPort { return netip.AddrPort{} }
 

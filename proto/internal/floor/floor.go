@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/internal/clock"
+	"weir/internal/poll"
 )
 
 // Window is how long a body may move more slowly than the floor before it is given up.
@@ -13,6 +14,17 @@ const Window = 10 * time.Second
 
 // Bytes returns how many bytes must move within a window at a floor of rate bytes per second.
 func Bytes(rate int64) int64 { return rate * int64(Window/time.Second) }
+
+// lump is what the system of a TCP client may take at once, having taken nothing for long: a program that reads slowly gives it
+// room packet by packet, and it joins packets up to this size. It tells of the room when all of one has been read.
+const lump = 64 << 10
+
+// Sending is the pace that the client of a TCP connection has to keep. Its window is longer than Window where a lump takes
+// longer at that speed: one that reads as fast as the floor seems to stand still between two of them.
+func Sending(rate int64) poll.Pace {
+	window := max(Window, lump*time.Second/time.Duration(rate))
+	return poll.Pace{Window: window, Bytes: int64(float64(rate) * window.Seconds())}
+}
 
 // A Floor is what is left of a window for one body: within each, at least Bytes must have moved. It is used by one
 // goroutine at a time. Times are those of clock.Now.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weir/internal/clock"
+	"weir/internal/poll"
 )
 
 func TestFloor(t *testing.T) {
@@ -29,6 +30,19 @@ func TestFloor(t *testing.T) {
 	second := f.Deadline()
 	if f.Progress(999); f.Deadline() != second {
 		t.Error("bytes count twice")
+	}
+}
+
+// Who sends has to be patient for a lump, and for a window.
+func TestSending(t *testing.T) {
+	for rate, want := range map[int64]poll.Pace{
+		1:       {Window: 65536 * time.Second, Bytes: 65536},
+		1 << 10: {Window: 64 * time.Second, Bytes: 64 << 10},
+		1 << 20: {Window: Window, Bytes: 10 << 20},
+	} {
+		if got := Sending(rate); got != want {
+			t.Errorf("%d: %+v, want %+v", rate, got, want)
+		}
 	}
 }
 
