@@ -223,21 +223,26 @@ func (aw *answerWriter) send(p []byte) error {
 		aw.lost(err)
 		return aw.fault(err)
 	}
-	for wait := max(aw.slack, min(aw.due(len(p)), int64(floorWindow))); ; wait = aw.slack {
-		now := clock.Now()
-		str.SetWriteDeadline(at(now + wait))
+	now := clock.Now()
+	for least := now + min(aw.due(len(p)), int64(floorWindow)); ; {
+		began := now
+		str.SetWriteDeadline(at(began + min(max(aw.slack, least-began), int64(lookEvery))))
 		n, err := str.Write(p)
 		if first {
 			aw.lost(err)
 		}
-		aw.slack = min(aw.slack-(clock.Now()-now)+aw.due(n), int64(floorWindow))
-		if err == nil || !isTimeout(err) || aw.slack <= 0 {
+		now = clock.Now()
+		aw.slack = min(aw.slack-(now-began)+aw.due(n), int64(floorWindow))
+		if err == nil || !isTimeout(err) || aw.slack <= 0 && now >= least {
 			aw.slack = max(aw.slack, 0)
 			return aw.fault(err)
 		}
 		p = p[n:]
 	}
 }
+
+// lookEvery is how often it is looked what has moved of a piece that the client takes slowly.
+const lookEvery = floorWindow / 10
 
 // lost notes where the first bytes of an answer can't be written that nobody waits for it any more.
 func (aw *answerWriter) lost(err error) {
