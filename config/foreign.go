@@ -153,6 +153,9 @@ func (r *reader) lineFrom(d *hcl.Diagnostic) string {
 
 // openHeredoc is the mark of the first text over several lines that has no end; "": each has one.
 func (r *reader) openHeredoc(d *hcl.Diagnostic) string {
+	if d.Subject == nil {
+		return ""
+	}
 	src, form := r.sources[d.Subject.Filename], newLines()
 	for line := range form.code(src) {
 		m := form.heredoc.FindStringSubmatch(form.plain.ReplaceAllString(line.text, ""))
