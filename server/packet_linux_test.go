@@ -131,6 +131,39 @@ func TestListenerWidensH3(t *testing.T) {
 	}
 }
 
+// HTTP/3 goes off and on again for all addresses of a listener that has been widened, and breaks off nothing.
+func TestWidenedListenerSwitchesH3(t *testing.T) {
+	s := newServer(t, Config{})
+	one, entered, leave := holdingBack("one")
+	port := freeport.Find(t)
+	narrow := "127.0.0.1:" + port
+	spec := h3Spec(t, "a", narrow)
+	swap(t, s, snapshot(one, spec))
+	busy := connectH3(t, s.Addr("a"))
+	io.WriteString(busy, "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-entered
+	spec.Address = ":" + port
+	swap(t, s, snapshot(says("two"), spec))
+	off := spec
+	off.Versions.H3 = false
+	for range 2 {
+		swap(t, s, snapshot(says("two"), off))
+		if err := comeH3(narrow); err == nil || !strings.Contains(err.Error(), "CONNECTION_REFUSED") {
+			t.Errorf("while HTTP/3 is off: %v", err)
+		}
+		swap(t, s, snapshot(says("two"), spec))
+		for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+			if got := connectH3(t, udpAddr(t, host, port)).get(t); got != "two" {
+				t.Errorf("at %s: %q", host, got)
+			}
+		}
+	}
+	close(leave)
+	if got, _ := busy.receive(t); got != "one" {
+		t.Errorf("the request from before got %q", got)
+	}
+}
+
 // HTTP/3 that is switched off first can be had on a narrower address, as the message says.
 func TestListenerNarrowsH3(t *testing.T) {
 	s := newServer(t, Config{})
