@@ -183,6 +183,9 @@ func (u *upConn) readHead(x *weir.Exchange) (string, *headMap, *weir.Fault) {
 			if limit := min(u.t.cfg.Limits.Head, len(u.big)-1); n > limit || n < 0 && scanned > limit {
 				return "", nil, u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errHeadTooLarge)
 			}
+			if n < 0 && !beginsAnswer(buf) {
+				return "", nil, u.t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", errStatusLine)
+			}
 			if n >= 0 {
 				head := x.Copy(buf[:n])
 				u.r += n
@@ -193,6 +196,14 @@ func (u *upConn) readHead(x *weir.Exchange) (string, *headMap, *weir.Fault) {
 			return "", nil, u.readFault(err, begun)
 		}
 	}
+}
+
+// beginsAnswer reports whether buf may be the beginning of an answer. A server that speaks something else, and waits for
+// an answer to that, would be waited for in vain.
+func beginsAnswer(buf []byte) bool {
+	const version = "HTTP/1."
+	n := min(len(buf), len(version))
+	return string(buf[:n]) == version[:n]
 }
 
 // fill reads more input behind what there is. It takes a buffer only when there is something to read.
