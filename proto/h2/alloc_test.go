@@ -7,7 +7,6 @@ import (
 	"net"
 	"runtime"
 	"testing"
-	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -78,7 +77,6 @@ func newBurst(t testing.TB, addr string) *burst {
 			b.then = append(b.then, head.Bytes()...)
 		}
 	}
-	c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Write(appendSettings([]byte(Preface), settingValue{settingWindow, maxWindow})); err != nil {
 		t.Fatal(err)
 	}
