@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -65,6 +66,7 @@ func (p *peer) flood(n int, code errorCode, frames func(i int) []byte) int {
 			g, err := p.read()
 			if err != nil || g.typ == frameGoAway {
 				p.away = g
+				p.SetWriteDeadline(time.Now()) // where handlers are held up nobody reads the rest, and nobody closes
 				return
 			}
 		}
