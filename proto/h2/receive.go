@@ -519,6 +519,9 @@ func (c *conn) windowUpdate(f *frame, p []byte) *connError {
 		c.mu.Unlock()
 		return protocolError("WINDOW_UPDATE by nothing")
 	case s == nil || s.reset || calm != nil: // a stream that has ended: RFC 9113, section 5.1
+		if i := c.remnant(f.stream); i >= 0 {
+			c.remnantWindow(i, n)
+		}
 		c.mu.Unlock()
 		return calm
 	case n == 0:

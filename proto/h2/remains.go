@@ -15,6 +15,7 @@ type remnant struct {
 	bounded bool  // the length was announced
 	left    int64 // of that
 	recv    int   // window that the client has left
+	window  int   // and we
 	since   int64
 }
 
@@ -29,7 +30,7 @@ func (c *conn) remain(s *stream) bool {
 	if b.expects || !s.sentEnd {
 		return false
 	}
-	c.remains = append(c.remains, remnant{id: s.id, bounded: b.length >= 0, left: b.length - b.got, recv: b.recv, since: clock.Now()})
+	c.remains = append(c.remains, remnant{id: s.id, bounded: b.length >= 0, left: b.length - b.got, recv: b.recv, window: s.window, since: clock.Now()})
 	c.watchRemains()
 	return true
 }
@@ -129,4 +130,12 @@ func (c *conn) remnantTrailer(i int, end bool) *connError {
 	}
 	c.bury(i, false, codeNone)
 	return nil
+}
+
+// remnantWindow takes in a larger window for the i-th remnant, on which nothing is sent any more. c.mu is held.
+func (c *conn) remnantWindow(i, n int) {
+	r := &c.remains[i]
+	if r.window += n; r.window > maxWindow {
+		c.bury(i, true, codeFlowControl)
+	}
 }

@@ -132,3 +132,20 @@ func TestRefusedUploadGone(t *testing.T) {
 		p.Close()
 	})
 }
+
+// A window that overflows on a stream that has been answered, and whose client has not ended its side, is an error of that
+// stream as before the answer.
+func TestAnsweredWindowOverflows(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: refuses})
+		p := w.peer()
+		p.send(post(1))
+		p.answer()
+		p.send(rawWindow(nil, 1, 1))
+		p.calmly()
+		p.send(rawWindow(nil, 1, maxWindow))
+		p.resets(1, codeFlowControl)
+		p.send(rawWindow(nil, 1, maxWindow))
+		p.calmly()
+	})
+}
