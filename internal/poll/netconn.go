@@ -194,13 +194,8 @@ func (n *netConn) paced(write func() (int64, error)) error {
 func (n *netConn) writable() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch {
-	case n.closed:
-		return ErrClosed
-	case n.dead:
-		return ErrCanceled
-	case n.pace == nil:
-		return nil
+	if err := n.over(); err != nil || n.pace == nil {
+		return err
 	}
 	by := n.toll.wait(*n.pace)
 	if by == 0 || n.writeBy != 0 && n.writeBy < by {
@@ -233,15 +228,24 @@ func (n *netConn) writeError(err error) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if over := n.over(); over != nil {
+		return over
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ErrTimeout
+	}
+	return err
+}
+
+// over returns why nothing can be done any more, or nil. n.mu is held.
+func (n *netConn) over() error {
 	switch {
 	case n.closed:
 		return ErrClosed
 	case n.dead:
 		return ErrCanceled
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return ErrTimeout
 	}
-	return err
+	return nil
 }
 
 // Post implements Conn: it is Write here.
