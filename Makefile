@@ -5,6 +5,8 @@ TOOL  := $(GO) tool -modfile=tools/go.mod
 # Packages whose tests run a second time under the race detector: all that start goroutines
 # or guard something.
 RACED := $(shell grep -lE --include='*.go' -r '^\s*go [a-zA-Z.]+[^ a-zA-Z.,]|"sync"|"sync/atomic"' . 2>/dev/null | xargs -r -n1 dirname | sort -u)
+# Packages whose tests run under the race detector alone: they mostly wait, and are the same code with and without it.
+ONCE  := weir/cert weir/bench/soak
 # What a fuzz target gets in one run of `make fuzz`.
 FUZZTIME ?= 20s
 
@@ -22,7 +24,7 @@ build: ## build the one static binary, ./weir
 
 # One package's tests at a time: they look at times and at what the machine has, and two at once see each other.
 test: setup lint ## everything that has to hold; installs what the tests need
-	@$(GO) test -vet=off -p 1 -timeout 20m ./...
+	@$(GO) test -vet=off -p 1 -timeout 20m $$($(GO) list ./... | grep -vxF $(ONCE:%=-e %))
 	@$(GO) build -race $(RACED)
 	@$(GO) test -vet=off -p 1 -timeout 20m -race $(RACED)
 
