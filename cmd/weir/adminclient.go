@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type question struct {
 	method, path string
 	body         io.Reader
 	patience     time.Duration
+	otherwise    string // a command that needs no admin address; "": weir reload --pid
 }
 
 // ask returns what the weir at an address answers.
@@ -39,7 +41,7 @@ func (q question) ask(ctx context.Context, address string) (status int, text []b
 	}
 	answer, err := client.Do(req)
 	if err != nil {
-		return 0, nil, failed(unanswered(address, err))
+		return 0, nil, failed(q.unanswered(address, err))
 	}
 	defer answer.Body.Close()
 	text, err = io.ReadAll(answer.Body)
@@ -50,11 +52,12 @@ func (q question) ask(ctx context.Context, address string) (status int, text []b
 }
 
 // unanswered says why nobody at the admin address answered, and what to do about it.
-func unanswered(address string, err error) error {
+func (q question) unanswered(address string, err error) error {
 	if errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("%s: %w\nthe socket is for the user and the group that weir runs as; --admin names the admin address, if it has one", address, reason(err))
 	}
-	return fmt.Errorf("no weir answers at %s: %w\nthe admin block of its configuration says where it would; a HUP (weir reload --pid) needs none", address, reason(err))
+	otherwise := cmp.Or(q.otherwise, "a HUP (weir reload --pid)")
+	return fmt.Errorf("no weir answers at %s: %w\nthe admin block of its configuration says where it would; %s needs none", address, reason(err), otherwise)
 }
 
 // reason is what is behind an error of a client, without the URL and the system call.

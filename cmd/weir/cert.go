@@ -152,7 +152,9 @@ func (r *remote) certificates(ctx context.Context, patience time.Duration) ([]ob
 	if err != nil {
 		return nil, err
 	}
-	status, text, err := question{method: http.MethodGet, path: "/certificates", patience: patience}.ask(ctx, address)
+	status, text, err := question{
+		method: http.MethodGet, path: "/certificates", patience: patience, otherwise: "weir cert list --kept",
+	}.ask(ctx, address)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func TestLogsBelongToTheUser(t *testing.T) {
 func TestSocketIsNotForEverybody(t *testing.T) {
 	for cause, want := range map[syscall.Errno]string{syscall.EACCES: "unix:a.sock: permission denied\nthe socket is for", syscall.ENOENT: "no weir answers at unix:a.sock: no such"} {
 		err := &url.Error{Op: "Get", URL: "http://localhost/", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", cause)}}
-		if got := unanswered("unix:a.sock", err).Error(); !strings.HasPrefix(got, want) {
+		if got := (question{}).unanswered("unix:a.sock", err).Error(); !strings.HasPrefix(got, want) {
 			t.Errorf("%v: %q, want %q", cause, got, want)
 		}
 	}
