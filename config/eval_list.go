@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -95,7 +96,20 @@ func (r *reader) client(n *node, a *attr, w written, at hcl.Range) (string, bool
 		r.report(at, in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, "")
 		return "", false
 	}
+	if _, err := os.Stat(r.absolute(w.text, at)); errors.Is(err, fs.ErrNotExist) && !strings.Contains(w.text, "/") {
+		r.report(at, in(n, a.name+": "+w.shown()+" is no address, and there is no such file"),
+			a.kind.doc().write+"; names of hosts are not looked up, and files are relative to the folder of the configuration file", loopbackHint(w.text))
+		return "", false
+	}
 	return r.file(n, a, w.text, at)
+}
+
+// loopbackHint is for the one name of which everybody knows the addresses.
+func loopbackHint(name string) string {
+	if strings.EqualFold(name, "localhost") {
+		return `did you mean "127.0.0.1", "::1"?`
+	}
+	return ""
 }
 
 // file makes the name of a file absolute and sees whether it is there.
@@ -152,7 +166,7 @@ func (r *reader) oneNetwork(n *node, a *attr, w written, at hcl.Range) (netip.Pr
 	}
 	p, complaint := parseNetwork(w.text)
 	if complaint != "" {
-		r.report(at, in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, "")
+		r.report(at, in(n, a.name+": "+w.shown()+" "+complaint), a.kind.doc().write, loopbackHint(w.text))
 	}
 	return p, complaint == ""
 }
