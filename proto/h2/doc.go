@@ -23,8 +23,9 @@
 // frame without use costs something of (patience.go): streams that it resets or has us reset, empty frames, settings,
 // pings, small windows. A stream counts against Limits.Streams until its handler has ended, whatever has become of it.
 //
-// The order of reading: server.go, conn.go (a connection's life), receive.go (frames that come), stream.go (an exchange),
-// respond.go and output.go (what is sent), tunnel.go (WebSocket); frame.go, fields.go and encode.go are both halves'.
+// The order of reading: server.go, conn.go (a connection's life), receive.go and sections.go (frames that come), window.go
+// (how much may be sent), stream.go (an exchange), respond.go and output.go (what is sent), tunnel.go (WebSocket); frame.go,
+// fields.go and encode.go are both halves'.
 //
 // # The client's half
 //

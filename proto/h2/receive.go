@@ -1,26 +1,6 @@
 package h2
 
-import (
-	"encoding/binary"
-
-	"weir/internal/clock"
-	"weir/proto/internal/section"
-)
-
-// A gathering is a field section whose frames have not all come.
-type gathering struct {
-	stream uint32 // 0: there is none
-	end    bool   // the stream ends with it
-	self   bool   // the stream was said to depend on itself
-	frames int    // CONTINUATION frames so far
-	began  int64
-	p      []byte
-}
-
-func (g *gathering) open() bool { return g.stream != 0 }
-
-// continuationsMost is how many CONTINUATION frames a section may take: one of any size fits into a few.
-const continuationsMost = 32
+import "encoding/binary"
 
 // walk takes whole frames off the beginning of p and returns how much that was.
 func (c *conn) walk(p []byte) (used int, err *connError) {
@@ -101,214 +81,6 @@ func (c *conn) waste(n int) *connError {
 	return c.spend(n)
 }
 
-func (c *conn) headers(f *frame, p []byte) *connError {
-	if f.stream&1 == 0 {
-		return protocolError("HEADERS on a stream that no client may begin")
-	}
-	p, err := unpad(f, p)
-	if err != nil {
-		return err
-	}
-	p, on, err := unprioritize(f, p)
-	if err != nil {
-		return err
-	}
-	g := gathering{stream: f.stream, end: f.has(flagEndStream), self: f.has(flagPriority) && on == f.stream}
-	if f.has(flagEndHeaders) {
-		return c.section(&g, p)
-	}
-	g.began, g.p = clock.Now(), append(c.block.p[:0], p...)
-	c.block = g
-	return nil
-}
-
-func (c *conn) continuation(f *frame, p []byte) *connError {
-	g := &c.block
-	if !g.open() {
-		return protocolError("CONTINUATION without HEADERS")
-	}
-	g.p = append(g.p, p...)
-	if g.frames++; g.frames > continuationsMost || len(g.p) > c.srv.config.Load().Limits.blockMost() {
-		return &connError{codeCalm, "a field section larger than any limit"}
-	}
-	if !f.has(flagEndHeaders) {
-		return nil
-	}
-	err := c.section(g, g.p)
-	c.block = gathering{}
-	return err
-}
-
-// section takes in a whole field section: a request's head, or its trailer.
-func (c *conn) section(g *gathering, block []byte) *connError {
-	cfg := c.srv.config.Load()
-	c.mu.Lock()
-	s := c.streams[g.stream]
-	known, ours := false, false
-	if s == nil && g.stream <= c.last {
-		known, ours = c.past.find(g.stream)
-	}
-	late := c.going == goingFinal
-	c.buryOld(cfg.Limits.Streams)
-	remnant := s == nil && c.remnant(g.stream) >= 0
-	full := len(c.streams) >= cfg.Limits.Streams
-	over := s != nil && (s.recvEnd || s.byPeer)
-	c.mu.Unlock()
-	switch {
-	case over, known && !ours:
-		return &connError{codeStreamClosed, "HEADERS on a stream that has ended"}
-	case s != nil:
-		return c.trailer(s, g, block)
-	case remnant:
-		return c.lateTrailer(g, block)
-	case g.stream <= c.last && !known:
-		return protocolError("a stream's number is not higher than those before it")
-	case known && !g.end: // no trailer, whenever it was sent
-		return c.refuse(g, block, codeProtocol)
-	case known, late:
-		return c.refuse(g, block, codeNone)
-	case full:
-		return c.refuse(g, block, codeRefusedStream)
-	}
-	return c.open(g, block, cfg)
-}
-
-// refuse passes over a field section that can't begin a stream; the client is told of it if there is a code.
-func (c *conn) refuse(g *gathering, block []byte, code errorCode) *connError {
-	if err := c.fields.skip(block, &c.srv.config.Load().Limits); err != nil {
-		return err.(*connError)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if code != codeNone {
-		c.out = appendReset(c.out, g.stream, code)
-	}
-	if g.stream > c.last && c.going != goingFinal {
-		c.last = g.stream
-		c.past.add(g.stream, true)
-	}
-	return c.spend(1)
-}
-
-// open begins a stream with the head of its request.
-func (c *conn) open(g *gathering, block []byte, cfg *ServerConfig) *connError {
-	s := c.takeStream(g.stream, cfg)
-	err := c.fields.read(block, section.Request, &cfg.Limits, &s.x.Request.Header)
-	if fatal, ok := err.(*connError); ok {
-		s.free()
-		return fatal
-	}
-	if g.self && err == nil {
-		err = errSelf
-	}
-	s.request(c.fields, g.end, err)
-	s.recvEnd = g.end
-	s.body.begin(c.fields.Length)
-	c.mu.Lock()
-	if c.streams == nil {
-		c.streams = make(map[uint32]*stream, 8)
-	}
-	c.last = g.stream
-	c.streams[g.stream] = s
-	c.users++
-	c.takeOutput()
-	s.window = int(c.peer.window)
-	var calm *connError
-	if s.malformed {
-		calm = c.spend(1)
-	}
-	c.mu.Unlock()
-	if g.end {
-		c.Start(s)
-	} else {
-		c.opened = append(c.opened, s)
-	}
-	return calm
-}
-
-// startOpened starts the streams whose requests have a body. Until then what has come of it together with the head has
-// been taken in, too.
-func (c *conn) startOpened() {
-	for i, s := range c.opened {
-		c.opened[i] = nil
-		c.Start(s)
-	}
-	c.opened = c.opened[:0]
-}
-
-// trailer takes in the field section that ends a request.
-func (c *conn) trailer(s *stream, g *gathering, block []byte) *connError {
-	lim := &c.srv.config.Load().Limits
-	c.mu.Lock()
-	wanted := !s.reset && s.dead == nil
-	c.mu.Unlock()
-	if !wanted {
-		if err := c.fields.skip(block, lim); err != nil {
-			return err.(*connError)
-		}
-	}
-	var err error
-	if wanted {
-		err = c.fields.read(block, section.Trailer, lim, &c.trail)
-	}
-	if fatal, ok := err.(*connError); ok {
-		return fatal
-	}
-	c.mu.Lock()
-	mark := s.mark
-	if c.streams[g.stream] != s {
-		c.mu.Unlock()
-		return c.waste(1)
-	}
-	if err == nil && !g.end {
-		err = section.ErrPseudo
-	}
-	if err == nil && wanted {
-		s.body.trailer, c.trail = c.trail, s.body.trailer
-		err = s.endBody()
-	}
-	return c.judge(s, mark, err, codeProtocol)
-}
-
-// lateTrailer takes in the field section that ends a stream whose exchange is over.
-func (c *conn) lateTrailer(g *gathering, block []byte) *connError {
-	if err := c.fields.skip(block, &c.srv.config.Load().Limits); err != nil {
-		return err.(*connError)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.remnantTrailer(c.remnant(g.stream), g.end)
-}
-
-// endBody notes the end of the client's side. c.mu is held.
-func (s *stream) endBody() error {
-	if s.recvEnd || s.reset {
-		return nil
-	}
-	if err := s.body.end(); err != nil {
-		return err
-	}
-	s.recvEnd = true
-	s.body.wake(s.c)
-	return nil
-}
-
-// judge lets go of c.mu, after it has reset s with that code if there is an error.
-func (c *conn) judge(s *stream, mark uint64, err error, code errorCode) *connError {
-	if err == nil || s.reset {
-		c.mu.Unlock()
-		return nil
-	}
-	s.reset, s.dead = true, errWeReset
-	s.waiting = false
-	c.out = appendReset(c.out, s.id, code)
-	c.stop(s)
-	calm := c.spend(1)
-	c.mu.Unlock()
-	s.tell(mark)
-	return calm
-}
-
 func (c *conn) data(f *frame, p []byte) *connError {
 	if f.stream == 0 {
 		return protocolError("DATA on the connection itself")
@@ -387,6 +159,35 @@ func (c *conn) strayData(f *frame, p []byte) *connError {
 	return c.spend(btoi(f.length == 0))
 }
 
+// endBody notes the end of the client's side. c.mu is held.
+func (s *stream) endBody() error {
+	if s.recvEnd || s.reset {
+		return nil
+	}
+	if err := s.body.end(); err != nil {
+		return err
+	}
+	s.recvEnd = true
+	s.body.wake(s.c)
+	return nil
+}
+
+// judge lets go of c.mu, after it has reset s with that code if there is an error.
+func (c *conn) judge(s *stream, mark uint64, err error, code errorCode) *connError {
+	if err == nil || s.reset {
+		c.mu.Unlock()
+		return nil
+	}
+	s.reset, s.dead = true, errWeReset
+	s.waiting = false
+	c.out = appendReset(c.out, s.id, code)
+	c.stop(s)
+	calm := c.spend(1)
+	c.mu.Unlock()
+	s.tell(mark)
+	return calm
+}
+
 func (c *conn) priority(f *frame, p []byte) *connError {
 	switch {
 	case f.stream == 0:
@@ -457,22 +258,6 @@ func (c *conn) settings(f *frame, p []byte) *connError {
 	return c.spend(1 + len(p)/settingSize/8)
 }
 
-// moveWindows changes the windows of all streams (RFC 9113, section 6.9.2). c.mu is held.
-func (c *conn) moveWindows(by int) *connError {
-	if by == 0 {
-		return nil
-	}
-	for _, s := range c.streams {
-		if s.window += by; s.window > maxWindow {
-			return &connError{codeFlowControl, "a stream's window overflows"}
-		}
-		if by > 0 {
-			s.sending.wake()
-		}
-	}
-	return nil
-}
-
 func (c *conn) ping(f *frame, p []byte) *connError {
 	switch {
 	case len(p) != 8:
@@ -496,54 +281,4 @@ func (c *conn) goAway(f *frame, p []byte) *connError {
 		return frameSizeError("GOAWAY of a wrong length")
 	}
 	return c.waste(1)
-}
-
-func (c *conn) windowUpdate(f *frame, p []byte) *connError {
-	if len(p) != 4 {
-		return frameSizeError("WINDOW_UPDATE of a wrong length")
-	}
-	n := int(binary.BigEndian.Uint32(p) & maxWindow)
-	c.mu.Lock()
-	if f.stream == 0 {
-		defer c.mu.Unlock()
-		return c.widen(n)
-	}
-	if f.stream > c.last && c.going != goingFinal {
-		c.mu.Unlock()
-		return protocolError("WINDOW_UPDATE on a stream that has not begun")
-	}
-	calm := c.spendUpdate(n)
-	s := c.streams[f.stream]
-	switch {
-	case n == 0 && (s == nil || s.reset):
-		c.mu.Unlock()
-		return protocolError("WINDOW_UPDATE by nothing")
-	case s == nil || s.reset || calm != nil: // a stream that has ended: RFC 9113, section 5.1
-		if i := c.remnant(f.stream); i >= 0 {
-			c.remnantWindow(i, n)
-		}
-		c.mu.Unlock()
-		return calm
-	case n == 0:
-		return c.judge(s, s.mark, errWindow, codeProtocol)
-	case s.window+n > maxWindow:
-		return c.judge(s, s.mark, errWindow, codeFlowControl)
-	}
-	s.window += n
-	c.mu.Unlock()
-	s.sending.wake()
-	return nil
-}
-
-// widen adds to the connection's window. c.mu is held.
-func (c *conn) widen(n int) *connError {
-	switch {
-	case n == 0:
-		return protocolError("WINDOW_UPDATE by nothing")
-	case c.window+n > maxWindow:
-		return &connError{codeFlowControl, "the connection's window overflows"}
-	}
-	c.window += n
-	c.starved.wakeFirst()
-	return c.spendUpdate(n)
 }
