@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/internal/spell"
 )
 
 // build makes the configuration of what stands at the top of all files.
@@ -294,13 +296,34 @@ func (l *loader) logTo(n *node, out *Log) {
 	if isURL && !isSyslog(out.To) {
 		l.report(n.at("to"), in(n, "to: "+quote(out.To)+" is no place for a log"), "allowed: stdout, stderr, syslog, syslog://host:514, syslog+tcp://host:601, syslog:///run/its.sock, or the path of a file", "")
 	}
-	if slices.Contains([]string{"stdout", "stderr", "syslog"}, out.To) || isURL {
+	if slices.Contains(logWords(), out.To) || isURL {
 		if r := n.child("rotate"); r != nil {
 			l.report(r.head, in(r, "only files are put aside"), "", "")
 		}
 		return
 	}
+	if word := nearLogWord(out.To); word != "" {
+		l.add(Warning, n.at("to"), in(n, "to: "+quote(out.To)+" is taken for the name of a file"), "",
+			"did you mean "+quote(word)+"? For a file of that name write "+quote("./"+out.To))
+	}
 	out.To = l.absolute(out.To, n.at("to"))
+}
+
+// logWords are the places of a log that are no files and no URLs.
+func logWords() []string { return []string{"stdout", "stderr", "syslog"} }
+
+// nearLogWord returns which of the words was probably meant by what looks like no file, or "".
+func nearLogWord(to string) string {
+	best, least := "", 3
+	if strings.ContainsAny(to, "/.") {
+		return ""
+	}
+	for _, word := range logWords() {
+		if d := spell.Distance(to, word, least); d < least {
+			best, least = word, d
+		}
+	}
+	return best
 }
 
 // isSyslog reports whether to is the URL of a syslog daemon: UDP or TCP to a host, or a unix socket.
