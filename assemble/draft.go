@@ -56,7 +56,9 @@ func (b *builder) draftRoute(v *siteVersion, r *config.Route, name string) (*wei
 	target, steps, err := b.route(v, r, name)
 	if err != nil {
 		v.leaveOut(r)
-		b.complain(placeOf(err, r.Pos), wrongRoute(v, r, err).Error())
+		for _, e := range wrong(err, r.Pos, "site %q: %s", v.Name, r.Label) {
+			b.complain(placeOf(e, r.Pos), e.Error())
+		}
 		return nothing, nil
 	}
 	return target, steps

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"fmt"
 	"time"
 
 	"weir"
@@ -82,7 +83,20 @@ func makeErrors(s *config.Settings) (weir.Middleware, error) {
 	if len(s.Errors) == 0 {
 		return nil, nil
 	}
-	return errors.New(errorsConfig(s))
+	wrap, err := errors.New(errorsConfig(s))
+	if wrong, ok := err.(errors.PageErrors); ok {
+		return nil, placedPages(s, wrong)
+	}
+	return wrap, err
+}
+
+// placedPages gives what is wrong with pages its places.
+func placedPages(s *config.Settings, wrong errors.PageErrors) (out placedErrors) {
+	for _, w := range wrong {
+		p := &s.Errors[w.Index]
+		out = append(out, &placedError{p.Pos, fmt.Errorf("%s: %w", p.Label, w.Err)})
+	}
+	return out
 }
 
 func errorsConfig(s *config.Settings) errors.Config {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"weir"
@@ -242,7 +243,9 @@ func (b *builder) breakSite(i int, errs []error) {
 	v := b.g.sites[i]
 	why := v.why
 	for _, err := range errs {
-		why = append(why, b.complain(placeOf(err, v.Pos), err.Error()))
+		if d := b.complain(placeOf(err, v.Pos), err.Error()); !slices.Contains(why, d) {
+			why = append(why, d)
+		}
 	}
 	b.g.sites[i] = b.lastGood(v, why)
 }
@@ -254,6 +257,17 @@ type placedError struct {
 }
 
 func (e *placedError) Error() string { return e.err.Error() }
+
+// placedErrors are errors that say themselves where they are and what of. Several routes may have them in common.
+type placedErrors []*placedError
+
+func (e placedErrors) Error() string {
+	var texts []string
+	for _, err := range e {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "\n")
+}
 
 // placeOf returns the place that err knows of, or otherwise.
 func placeOf(err error, otherwise config.Pos) config.Pos {

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,7 +38,7 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 		}
 		target, steps, err := b.route(v, r, names[i])
 		if err != nil {
-			errs = append(errs, &placedError{placeOf(err, r.Pos), wrongRoute(v, r, err)})
+			errs = append(errs, wrong(err, r.Pos, "site %q: %s", v.Name, r.Label)...)
 			continue
 		}
 		v.add(target, steps)
@@ -45,13 +46,21 @@ func (b *builder) site(v *siteVersion, listeners []string) (s route.Site, errs [
 	}
 	var err error
 	if s.Missing, err = b.missing(v); err != nil {
-		errs = append(errs, fmt.Errorf("site %q: %w", v.Name, err))
+		errs = append(errs, wrong(err, v.Pos, "site %q", v.Name)...)
 	}
 	return s, errs
 }
 
-func wrongRoute(v *siteVersion, r *config.Route, err error) error {
-	return fmt.Errorf("site %q: %s: %w", v.Name, r.Label, err)
+// wrong returns an error of what a format names and where that is, or those in it that know that better.
+func wrong(err error, pos config.Pos, format string, args ...any) (out []error) {
+	var placed placedErrors
+	if !errors.As(err, &placed) {
+		return []error{&placedError{placeOf(err, pos), fmt.Errorf(format+": %w", append(args, err)...)}}
+	}
+	for _, e := range placed {
+		out = append(out, e)
+	}
+	return out
 }
 
 // missing makes what answers requests that the site has no route for: nil where the plain answer will do.

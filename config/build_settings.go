@@ -201,7 +201,7 @@ func errorPages(ls layers) []ErrorPage {
 				continue
 			}
 			out = append(out, ErrorPage{
-				Pos: posOf(p.head), Status: p.label,
+				Label: p.what, Pos: posOf(p.head), Status: p.label,
 				File: get[string](p, "file"),
 				Body: get[string](p, "body"),
 				Type: get[string](p, "type"),

@@ -113,6 +113,7 @@ type Transform struct {
 
 // An ErrorPage is what failures of some statuses are answered with.
 type ErrorPage struct {
+	Label  string `json:"-"` // as messages call it: `site "shop": errors: page "404"`
 	Pos    Pos
 	Status string // "404", "5xx"
 	File   string // made absolute

@@ -7,6 +7,7 @@
 package errors
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -33,10 +34,35 @@ type Page struct {
 type Config struct {
 	Pages    []Page
 	Upstream bool                              // answers of servers are replaced as well
-	Read     func(name string) ([]byte, error) // nil: from the disk, up to 1 MB
+	Read     func(name string) ([]byte, error) // nil: from the disk, up to 1 MB; its errors name the file
 }
 
 const maxPage = 1 << 20
+
+// PageErrors are what New refuses: all pages that are wrong, in their order.
+type PageErrors []PageError
+
+// A PageError is what is wrong with one page.
+type PageError struct {
+	Index  int // in Config.Pages
+	Status string
+	Err    error
+}
+
+// Error implements error.
+func (e PageError) Error() string { return fmt.Sprintf("page %q: %v", e.Status, e.Err) }
+
+// Unwrap returns what is wrong without the page.
+func (e PageError) Unwrap() error { return e.Err }
+
+// Error implements error.
+func (e PageErrors) Error() string {
+	texts := make([]string, len(e))
+	for i := range e {
+		texts[i] = e[i].Error()
+	}
+	return strings.Join(texts, "\n")
+}
 
 // pages holds a page for each status from 400 to 599.
 type pages [200]*page
@@ -48,32 +74,20 @@ func (p *pages) of(status int) *page {
 	return p[status-400]
 }
 
-// New returns the middleware, for weir.PhaseObserve.
+// New returns the middleware, for weir.PhaseObserve. Its errors are PageErrors.
 func New(cfg Config) (weir.Middleware, error) {
 	if cfg.Read == nil {
 		cfg.Read = func(name string) ([]byte, error) { return bounded.ReadFile(name, maxPage) }
 	}
 	var exact, class pages
+	var wrong PageErrors
 	for i := range cfg.Pages {
-		p := &cfg.Pages[i]
-		low, high, err := statuses(p.Status)
-		if err != nil {
-			return nil, err
+		if err := cfg.add(&cfg.Pages[i], &exact, &class); err != nil {
+			wrong = append(wrong, PageError{i, cfg.Pages[i].Status, err})
 		}
-		made, err := newPage(p, cfg.Read)
-		if err != nil {
-			return nil, fmt.Errorf("page %q: %w", p.Status, err)
-		}
-		to := &exact
-		if low != high {
-			to = &class
-		}
-		if to.of(low) != nil {
-			return nil, fmt.Errorf("page %q: there are two of them", p.Status)
-		}
-		for s := low; s <= high; s++ {
-			to[s-400] = made
-		}
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	for i, p := range exact {
 		if p != nil {
@@ -81,6 +95,29 @@ func New(cfg Config) (weir.Middleware, error) {
 		}
 	}
 	return func(next weir.Handler) weir.Handler { return &handler{next, &class, cfg.Upstream} }, nil
+}
+
+// add makes a page and puts it to those for one status, or to those for a class.
+func (cfg *Config) add(p *Page, exact, class *pages) error {
+	low, high, err := statuses(p.Status)
+	if err != nil {
+		return err
+	}
+	made, err := newPage(p, cfg.Read)
+	if err != nil {
+		return err
+	}
+	to := exact
+	if low != high {
+		to = class
+	}
+	if to.of(low) != nil {
+		return errors.New("there are two of them")
+	}
+	for s := low; s <= high; s++ {
+		to[s-400] = made
+	}
+	return nil
 }
 
 // statuses reads "404" or "5xx".
@@ -93,7 +130,7 @@ func statuses(s string) (low, high int, err error) {
 		low = int(s[0]-'0')*100 + int(s[1]-'0')*10 + int(s[2]-'0')
 		return low, low, nil
 	}
-	return 0, 0, fmt.Errorf("page %q: it is for no status: write one from \"400\" to \"599\", \"4xx\" or \"5xx\"", s)
+	return 0, 0, errors.New(`it is for no status: write one from "400" to "599", "4xx" or "5xx"`)
 }
 
 // newPage reads a page.
@@ -105,7 +142,7 @@ func newPage(p *Page, read func(string) ([]byte, error)) (*page, error) {
 		}
 		b, err := read(p.File)
 		if err != nil {
-			return nil, fmt.Errorf("file %q: %w", p.File, err)
+			return nil, err
 		}
 		text = string(b)
 	}

@@ -22,7 +22,7 @@ var files = map[string]string{
 func read(name string) ([]byte, error) {
 	text, ok := files[name]
 	if !ok {
-		return nil, fs.ErrNotExist
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return []byte(text), nil
 }
@@ -259,7 +259,7 @@ func TestErrors(t *testing.T) {
 		{[]Page{{Status: "4XX", Body: "x"}}, "it is for no status"},
 		{[]Page{{Status: "", Body: "x"}}, "it is for no status"},
 		{[]Page{{Status: "40", Body: "x"}}, "it is for no status"},
-		{[]Page{{Status: "404", File: "none.html"}}, `page "404": file "none.html": file does not exist`},
+		{[]Page{{Status: "404", File: "none.html"}}, `page "404": open none.html: file does not exist`},
 		{[]Page{{Status: "404", File: "page.php"}}, `the name of file "page.php" tells no content type`},
 		{[]Page{{Status: "404", File: "empty.html"}}, "it is empty"},
 		{[]Page{{Status: "404"}}, "it is empty"},
@@ -268,6 +268,7 @@ func TestErrors(t *testing.T) {
 		{[]Page{{Status: "404", Body: "x", Type: "html"}}, `type "html" is no content type`},
 		{[]Page{{Status: "4xx", Body: "x"}, {Status: "404", Body: "x"}, {Status: "4xx", Body: "x"}}, `page "4xx": there are two of them`},
 		{[]Page{{Status: "404", Body: "x"}, {Status: "404", Body: "x"}}, `page "404": there are two of them`},
+		{[]Page{{Status: "404"}, {Status: "405", Body: "x"}, {Status: "5xx", File: "huge.html"}}, "page \"404\": it is empty\npage \"5xx\": it has"},
 	} {
 		if _, err := New(Config{Pages: tt.pages, Read: read}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: error %v, want %q", tt.pages, err, tt.want)
