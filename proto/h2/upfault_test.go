@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -604,6 +605,51 @@ func TestTransportLastStream(t *testing.T) {
 	}
 	until(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.closed })
 	w.quietly(tr, 1)
+}
+
+// A connection whose last answer has come whole before it is given up is closed, too.
+func TestTransportLastStreamAnsweredAtOnce(t *testing.T) {
+	w := newUpWorld(t, "net.Conn")
+	o := w.newUpOrigin(answering)
+	var tr *Transport
+	var last atomic.Bool
+	tr = w.transport(o.addr, TransportConfig{Dial: func(*weir.Exchange) (poll.Conn, error) {
+		c, err := net.Dial("tcp", o.addr)
+		if err != nil {
+			return nil, err
+		}
+		return poll.FromNetConn(&lateConn{c, func() {
+			if last.Load() {
+				until(t, func() bool { l := loads(tr); return len(l) == 0 || l[0] == 0 })
+			}
+		}}), nil
+	}})
+	w.ask(tr, "GET", "/").do().got(200, "ok")
+	tr.mu.Lock()
+	c := tr.conns[0]
+	tr.mu.Unlock()
+	c.mu.Lock()
+	c.next = maxStream
+	c.mu.Unlock()
+	last.Store(true)
+	w.ask(tr, "GET", "/").do().got(200, "ok")
+	until(t, func() bool { c.mu.Lock(); defer c.mu.Unlock(); return c.closed })
+	if c.end != errUpClosed {
+		t.Errorf("it ended with %v", c.end)
+	}
+	w.quietly(tr, 0)
+}
+
+// A lateConn does something between the end of a write and its return.
+type lateConn struct {
+	net.Conn
+	written func()
+}
+
+func (c *lateConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.written()
+	return n, err
 }
 
 // GOAWAY may be said twice, but never for more.

@@ -46,6 +46,7 @@ func (s *upStream) request(x *weir.Exchange, careful bool) *weir.Fault {
 	c.send()
 	if last {
 		c.t.remove(c)
+		c.retireIfLeft() // the answer may have come whole by now
 	}
 	x.Timing.Sent = s.begun
 	return f
