@@ -24,8 +24,8 @@
 // pings, small windows. A stream counts against Limits.Streams until its handler has ended, whatever has become of it.
 //
 // The order of reading: server.go, conn.go (a connection's life), receive.go and sections.go (frames that come), window.go
-// (how much may be sent), stream.go (an exchange), respond.go and output.go (what is sent), tunnel.go (WebSocket); frame.go,
-// fields.go and encode.go are both halves'.
+// (how much may be sent), stream.go (an exchange), respond.go, send.go and output.go (what is sent), tunnel.go (WebSocket);
+// frame.go, fields.go and encode.go are both halves'.
 //
 // # The client's half
 //

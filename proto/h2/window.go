@@ -67,3 +67,25 @@ func (c *conn) moveWindows(by int) *connError {
 	}
 	return nil
 }
+
+// fit is how many of n bytes may be sent in one frame. c.mu is held.
+func (s *stream) fit(n int) int {
+	return max(min(n, s.c.frameMost(), s.window, s.c.window), 0)
+}
+
+// took notes that n of want bytes have been sent. c.mu is held.
+func (s *stream) took(n, want int, f *floor) {
+	c := s.c
+	s.window -= n
+	c.window -= n
+	c.moved += n
+	c.calm.use(n)
+	f.progress(n)
+	if n >= 1<<10 || n == want {
+		c.calm.earn(worthData)
+	}
+	s.sending.remove()
+	if c.window > 0 {
+		c.starved.wakeFirst()
+	}
+}
