@@ -189,6 +189,7 @@ func (b *builder) groups(s *Site, hosts []string) map[string][]entry {
 			}
 			continue
 		}
+		b.checkFixed(s, i, e.cond)
 		if spec.Partial {
 			continue
 		}

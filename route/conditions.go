@@ -328,7 +328,7 @@ func (c *conditions) implies(d *conditions) bool {
 	return (len(d.accepted) == 0 || len(c.accepted) > 0 && subset(c.accepted, d.accepted)) &&
 		impliesAll(c.header, d.header) && impliesAll(c.query, d.query) && impliesAll(c.cookie, d.cookie) &&
 		(d.clients == nil || c.clients != nil && within(c.networks, d.networks)) &&
-		(d.when == nil || c.when != nil && c.when.text == d.when.text)
+		(d.when == nil || d.when.fixed == always || c.when != nil && c.when.text == d.when.text)
 }
 
 func subset(words, all []string) bool {

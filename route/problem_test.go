@@ -43,7 +43,7 @@ func TestProblems(t *testing.T) {
 			{Pattern: "/a", Query: []Match{{Name: "x", Value: "1"}}},
 			{Pattern: "/a", Clients: clients("10.0.0.0/8")},
 			{Pattern: "/a", Clients: clients("10.1.0.0/16")},
-			{Pattern: "/a", When: "true"},
+			{Pattern: "/a", When: "request.path != ''"},
 			{Pattern: "/*", Host: "a.test", Methods: []string{"PURGE"}},
 			{Pattern: "/gone", Host: "a.test"},
 		}}}, ""},
@@ -90,6 +90,19 @@ warning: 7: site "a": route "~ ^/a/b[.]html$" can never match: route "/a/{x}.htm
 			{Pattern: "/a", Header: []Match{{Name: "x", Kind: Present}, {Name: "x", Kind: Regexp, Value: "^1"}}, Label: "two"},
 			{Pattern: "/a", Header: []Match{{Name: "x", Value: "12"}}, Label: "one"},
 		}}}, `warning: site "a": one can never match: two takes every request that it would`},
+		{"expressions that say nothing", []Site{{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
+			{Pattern: "/a", When: "true", Pos: place("1")},
+			{Pattern: "/a", When: " request.path == '' && false ", Pos: place("2")},
+			{Pattern: "/a", Pos: place("3")},
+			{Pattern: "/b", When: "1 / 0 == 1", Partial: true},
+			{Pattern: "/b", When: "request.path == '/b' || header('x') == ''"},
+			{Pattern: "/b", Methods: []string{"GET"}, When: "true", Pos: place("4")},
+		}}}, `warning: 1: site "a": route "/a": when "true" holds for every request: leave the condition out
+warning: 2: site "a": route "/a" can never match: when "request.path == '' && false" holds for no request
+warning: 2: site "a": route "/a" can never match: route "/a" at 1 takes every request that it would
+warning: 3: site "a": route "/a" can never match: route "/a" at 1 takes every request that it would
+warning: site "a": route "/b" can never match: when "1 / 0 == 1" always ends in an error
+warning: 4: site "a": route "/b": when "true" holds for every request: leave the condition out`},
 		{"a route for a host hides the site", []Site{{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
 			{Pattern: "/x/*", Host: "a.test"}, {Pattern: "/x/y"}, {Pattern: "/z"},
 		}}}, `warning: site "a": route "/x/y" can never match: route "a.test/x/*" takes every request that it would`},

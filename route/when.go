@@ -22,13 +22,17 @@ import (
 type when struct {
 	text    string
 	program cel.Program
+	fixed   verdict
 }
 
 // whenLimit is what one evaluation may cost, in CEL's units; a few milliseconds of work reach it.
 const whenLimit = 100_000
 
 // expressions compiles expressions; the environment is made with the first one.
-type expressions struct{ env *cel.Env }
+type expressions struct {
+	env     *cel.Env
+	unknown cel.PartialActivation // a request of which nothing is known
+}
 
 func (e *expressions) open() error {
 	if e.env != nil {
@@ -55,8 +59,11 @@ func (e *expressions) open() error {
 		options = append(options, cel.Variable(name, kind))
 	}
 	env, err := cel.NewEnv(options...)
-	e.env = env
-	return err
+	if err != nil {
+		return err
+	}
+	e.env, e.unknown = env, env.UnknownVars()
+	return nil
 }
 
 // tableMacro makes name(x) mean @value(request.name, x).
@@ -96,7 +103,7 @@ func (e *expressions) compile(text string) (*when, error) {
 	if err != nil {
 		return nil, fmt.Errorf("when %q: %w", text, regexpError(err))
 	}
-	return &when{text, program}, nil
+	return &when{text, program, e.verdict(tree)}, nil
 }
 
 // programOptions has the cost counted only where it may exceed the limit: counting takes as long as many
