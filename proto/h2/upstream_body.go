@@ -210,6 +210,8 @@ func (b *upReader) settled() bool {
 	return s.input.first != nil || s.remoteDone || s.closed || s.trouble(weir.CauseUpstreamBodyTimeout) != nil
 }
 
+var _ io.WriterTo = (*upReader)(nil)
+
 // WriteTo hands the body on in the pieces in which it is held.
 func (b *upReader) WriteTo(dst io.Writer) (n int64, err error) {
 	head, _ := dst.(upFlush)

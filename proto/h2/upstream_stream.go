@@ -1,13 +1,10 @@
 package h2
 
 import (
-	"errors"
-	"io"
 	"sync"
 
 	"weir"
 	"weir/internal/clock"
-	"weir/internal/poll"
 )
 
 // An upStream is one exchange with a server: it is what the exchange watches, the body of its answer, and what ends with
@@ -52,25 +49,6 @@ type upStream struct {
 	allowed  int64 // bytes that the server may send
 	spent    int64 // bytes that have been used up and are to be allowed anew
 }
-
-// An upInterim is an interim answer.
-type upInterim struct {
-	status int
-	header weir.Header
-}
-
-// mostInterim bounds the interim answers to one request. Together they may be as large as one head.
-const mostInterim = 64
-
-var (
-	errUpAfterEnd  = errors.New("something comes after the end of the answer")
-	errUpNoHead    = errors.New("DATA before the head of the answer")
-	errUpWindow    = errors.New("more DATA than the stream's window")
-	errUpLength    = errors.New("the content does not have the announced length")
-	errUpNoContent = errors.New("content where there can be none")
-	errUpTrailer   = errors.New("a second head")
-	errUpInterim   = errors.New("too many or too large interim answers, or one that ends the stream")
-)
 
 var upStreams = sync.Pool{New: func() any {
 	s := &upStream{wake: make(chan struct{}, 1)}
@@ -194,6 +172,13 @@ func (s *upStream) leave() {
 	s.sender.nudge()
 }
 
+// leaveIfDone takes the stream off the connection when both sides have sent all. mu is held.
+func (s *upStream) leaveIfDone() {
+	if s.localDone && s.remoteDone {
+		s.leave()
+	}
+}
+
 // fail ends the stream with a fault, unless the answer has come whole. mu is held.
 func (s *upStream) fail(f *weir.Fault) {
 	s.leave()
@@ -208,240 +193,3 @@ func (s *upStream) reject(code errorCode, cause weir.Cause, err error) {
 	s.reset(code)
 	s.fail(s.c.t.fault(cause, weir.RetryNever, "read from", err))
 }
-
-// wasReset takes in that the server has reset the stream. mu is held.
-func (s *upStream) wasReset(code errorCode) {
-	t := s.c.t
-	err := &streamError{s.id, code, "it reset the stream"}
-	f := t.fault(weir.CauseUpstreamReset, weir.RetryIdempotent, "read from", err)
-	switch {
-	case code == codeRefusedStream && !s.headDone:
-		f.Retry = weir.RetryAlways
-	case s.headDone:
-		f.Cause, f.Retry = weir.CauseUpstreamBodyCut, weir.RetryNever
-	}
-	s.fail(f)
-}
-
-// inform takes in an interim answer whose fields are n bytes. mu is held.
-func (s *upStream) inform(status int, h *weir.Header, n int, end bool) {
-	s.informed++
-	s.hinted += n
-	if end || s.informed > mostInterim || s.hinted > s.c.t.cfg.Limits.Head {
-		s.reject(codeProtocol, weir.CauseUpstreamHeader, errUpInterim)
-		return
-	}
-	s.interim = append(s.interim, upInterim{status, h.Clone()})
-	s.nudge()
-}
-
-// begin takes in the head of the answer. mu is held.
-func (s *upStream) begin(status int, length int64, h *weir.Header, end bool) {
-	s.tunnel = s.tunnel && status < 300
-	s.bodiless = s.bodiless || status == 204 || status == 304
-	switch {
-	case s.tunnel && (end || length > 0):
-		s.reject(codeProtocol, weir.CauseUpstreamUpgrade, errUpNoTunnel)
-		return
-	case end && length > 0 && !s.bodiless:
-		s.reject(codeProtocol, weir.CauseUpstreamFraming, errUpLength)
-		return
-	case s.bodiless:
-		s.left = 0
-	case !s.tunnel:
-		s.left = length
-	}
-	s.length = s.left
-	if s.bodiless {
-		s.length = length
-	}
-	s.headDone, s.status, s.headAt = true, status, s.c.heard
-	s.head, *h = *h, s.head
-	if end {
-		s.finish()
-	}
-	s.nudge()
-}
-
-// trail takes in the trailer, which ends the answer. mu is held.
-func (s *upStream) trail(h *weir.Header, end bool) {
-	if !end {
-		s.reject(codeProtocol, weir.CauseUpstreamHeader, errUpTrailer)
-		return
-	}
-	s.trailer, *h = *h, s.trailer
-	s.finish()
-	s.nudge()
-}
-
-// data takes in a DATA frame of that content. mu is held.
-func (s *upStream) data(f *frame, p []byte) {
-	if s.allowed -= int64(f.length); s.allowed < 0 {
-		s.reject(codeFlowControl, weir.CauseUpstreamProtocol, errUpWindow)
-		return
-	}
-	s.spent += int64(f.length - len(p))
-	switch {
-	case s.remoteDone:
-		s.reject(codeStreamClosed, weir.CauseUpstreamProtocol, errUpAfterEnd)
-		return
-	case !s.headDone:
-		s.reject(codeProtocol, weir.CauseUpstreamProtocol, errUpNoHead)
-		return
-	case s.left >= 0:
-		if s.left -= int64(len(p)); s.left < 0 {
-			s.reject(codeProtocol, weir.CauseUpstreamFraming, errUpOverrun(s))
-			return
-		}
-	}
-	if !s.closed {
-		s.input.add(p)
-	}
-	if f.has(flagEndStream) {
-		s.finish()
-	}
-	if len(p) > 0 || s.remoteDone || s.owes() {
-		s.nudge()
-	}
-}
-
-func errUpOverrun(s *upStream) error {
-	if s.bodiless {
-		return errUpNoContent
-	}
-	return errUpLength
-}
-
-// finish takes in that the answer has come whole. mu is held.
-func (s *upStream) finish() {
-	if s.left > 0 {
-		s.reject(codeProtocol, weir.CauseUpstreamFraming, errUpLength)
-		return
-	}
-	s.remoteDone = true
-	s.leaveIfDone()
-}
-
-// leaveIfDone takes the stream off the connection when both sides have sent all. mu is held.
-func (s *upStream) leaveIfDone() {
-	if s.localDone && s.remoteDone {
-		s.leave()
-	}
-}
-
-// widen takes in a WINDOW_UPDATE. mu is held.
-func (s *upStream) widen(n int64) {
-	switch s.room += n; {
-	case n == 0:
-		s.reject(codeProtocol, weir.CauseUpstreamProtocol, errUpNoUpdate)
-	case s.room > maxWindow:
-		s.reject(codeFlowControl, weir.CauseUpstreamProtocol, errUpBigUpdate)
-	default:
-		s.sender.nudge()
-	}
-}
-
-var (
-	errUpNoUpdate  = errors.New("WINDOW_UPDATE by nothing")
-	errUpBigUpdate = errors.New("the stream's window out of range")
-)
-
-// receive waits for the final head, and fills in the response.
-func (s *upStream) receive(x *weir.Exchange) *weir.Fault {
-	c := s.c
-	c.mu.Lock()
-	if s.deadline != 0 && s.due == (upDeadline{}) {
-		s.await(s.deadline)
-	}
-	for {
-		switch f := s.trouble(weir.CauseUpstreamHeaderTimeout); {
-		case len(s.interim) > 0:
-			list := s.interim
-			s.interim = nil
-			c.mu.Unlock()
-			if f := s.passOn(x, list); f != nil {
-				return f
-			}
-			c.mu.Lock()
-			continue
-		case s.headDone:
-			s.due = upDeadline{}
-			s.answer(x)
-			c.unlock()
-			return s.settle(x)
-		case f != nil:
-			c.unlock()
-			return f
-		}
-		c.mu.Unlock()
-		<-s.wake
-		c.mu.Lock()
-	}
-}
-
-// trouble returns why nothing more comes: late is the cause where the server has been too slow. mu is held.
-func (s *upStream) trouble(late weir.Cause) *weir.Fault {
-	t := s.c.t
-	switch {
-	case s.canceled:
-		return t.goneFault()
-	case s.sender.fault != nil:
-		return s.sender.fault
-	case s.fault != nil:
-		return s.fault
-	case s.due.passed && s.deadline != 0 && clock.Now() >= s.deadline:
-		return t.deadlineFault()
-	case s.due.passed:
-		return t.fault(late, weir.RetryNever, "wait for", poll.ErrTimeout) // it is at work
-	}
-	return nil
-}
-
-// passOn hands interim answers to the client. 100 (Continue) starts the upload that waits for it.
-func (s *upStream) passOn(x *weir.Exchange, list []upInterim) *weir.Fault {
-	for i := range list {
-		in := &list[i]
-		if in.status == 100 {
-			if s.upload != nil {
-				s.upload.proceed()
-			}
-		} else if err := x.Inform(in.status, &in.header); err != nil {
-			return &weir.Fault{Op: "inform client", Side: weir.SideClient, Cause: weir.CauseClientGone, Err: err}
-		}
-	}
-	return nil
-}
-
-// answer fills in the response. mu is held.
-func (s *upStream) answer(x *weir.Exchange) {
-	r := &x.Response
-	r.Header.Reset()
-	r.Status = s.status
-	r.Header, s.head = s.head, r.Header
-	x.Timing.FirstByte = max(s.headAt, x.Timing.Sent)
-	switch {
-	case s.tunnel || s.fault != nil && !s.bodiless:
-		r.Body = &s.body
-	case x.Request.Method == "HEAD":
-		if s.length >= 0 {
-			r.Body = weir.HeadBody(s.length)
-		}
-	case s.bodiless:
-	case !s.remoteDone || s.input.first != nil || s.trailer.Len() > 0:
-		r.Body = &s.body
-	}
-	s.body.begin(s.length)
-}
-
-// settle makes an upgrade of an answer that accepts one.
-func (s *upStream) settle(x *weir.Exchange) *weir.Fault {
-	if s.upload != nil {
-		s.upload.tooLate(s.status)
-	}
-	if s.tunnel {
-		s.upgrade(x)
-	}
-	return nil
-}
-
-var _ io.WriterTo = (*upReader)(nil)
