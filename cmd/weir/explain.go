@@ -62,15 +62,7 @@ nothing to explain.`,
 		if err != nil {
 			return err
 		}
-		var e *assemble.Explanation
-		switch {
-		case f.admin == "":
-			e, err = c.explainFile(file, q)
-		case cmd.Flags().Changed("config"):
-			return errors.New("--admin asks a running weir, which has its own configuration: leave out --config")
-		default:
-			e, err = explainLive(cmd.Context(), f.admin, q)
-		}
+		e, err := c.explanation(cmd, &f, file, q)
 		if err != nil {
 			return err
 		}
@@ -95,6 +87,17 @@ func (f *explainFlags) request(url string) (assemble.Request, error) {
 		q.Header = append(q.Header, weir.Field{Name: name, Value: strings.TrimSpace(value)})
 	}
 	return q, nil
+}
+
+// explanation is the running weir's where there is an admin address, else the file's.
+func (c *cli) explanation(cmd *cobra.Command, f *explainFlags, file func() (string, error), q assemble.Request) (*assemble.Explanation, error) {
+	switch {
+	case f.admin == "":
+		return c.explainFile(file, q)
+	case cmd.Flags().Changed("config"):
+		return nil, errors.New("--admin asks a running weir, which has its own configuration: leave out --config")
+	}
+	return explainLive(cmd.Context(), f.admin, q)
 }
 
 func (c *cli) explainFile(file func() (string, error), q assemble.Request) (*assemble.Explanation, error) {
