@@ -6,31 +6,79 @@ import (
 	"slices"
 	"strings"
 
-	"weir"
 	"weir/config"
 	"weir/observe"
 )
 
-// circles finds redirects that lead to themselves. It tries each with one path that it is for.
+// circles finds redirects that no client gets off, alone or together. It tries each with one path that it is for.
 func (g *generation) circles(e *Engine) (diags config.Diagnostics) {
+	w, told := newWalk(g, e), map[string]bool{}
 	for _, v := range g.sites {
 		if v.state != observe.SiteOK {
 			continue
 		}
-		for i, r := range v.Routes {
-			if r.Redirect == nil || r.Doubt != config.NoDoubt || v.out[r] || strings.HasPrefix(r.Pattern, "~") {
+		for _, r := range v.Routes {
+			if r.Redirect == nil || v.isVague(r) || strings.HasPrefix(r.Pattern, "~") {
 				continue
 			}
-			path := samplePath(r.Pattern)
-			if to := g.follow(e, v, i, path); g.follow(e, v, i, to) != "" {
-				diags = append(diags, g.config.Quote(config.Diagnostic{
-					Severity: config.Warning, Pos: r.Places.Of("to", r.Pos),
-					Summary: fmt.Sprintf("site %q: %s leads to itself: %s goes to %s, which it takes again", v.Name, r.Label, path, to),
-				}))
+			way, key := w.circle(v, r)
+			if way == nil || told[key] {
+				continue
 			}
+			told[key] = true
+			diags = append(diags, g.config.Quote(config.Diagnostic{
+				Severity: config.Warning, Pos: r.Places.Of("to", r.Pos),
+				Summary: fmt.Sprintf("site %q: %s %s", v.Name, r.Label, tellCircle(way)),
+			}))
 		}
 	}
 	return diags
+}
+
+// circle returns the way from a redirect to where it takes again what it has sent away, if that goes on for ever, and
+// a key of the redirects in it. Else there is none.
+func (w *walk) circle(v *siteVersion, r *config.Route) (way []hop, key string) {
+	begin, ok := w.start(v, r)
+	if !ok {
+		return nil, ""
+	}
+	way, from := w.follow(begin)
+	takes := func(h hop) bool { return h.by == r }
+	if len(way) == 0 || !takes(way[0]) || !slices.ContainsFunc(way[from:], takes) {
+		return nil, ""
+	}
+	var members []string
+	for _, h := range way[from:] {
+		if h.by != nil {
+			members = append(members, h.by.Pos.String()+" "+h.by.Label)
+		}
+	}
+	slices.Sort(members)
+	again := 1 + slices.IndexFunc(way[1:], takes)
+	return way[:again+1], strings.Join(slices.Compact(members), "\n")
+}
+
+// tellCircle says where a redirect sends the first of the requests, and who takes the others up to the last.
+func tellCircle(way []hop) string {
+	var b strings.Builder
+	begin, end, who := &way[0], &way[len(way)-1], "it"
+	b.WriteString("leads to itself: ")
+	if len(way) > 2 {
+		b.Reset()
+		b.WriteString("leads in a circle: ")
+		who = begin.by.Label
+	}
+	b.WriteString(begin.url.target + " goes to ")
+	for i := range way[1 : len(way)-1] {
+		h := &way[i+1]
+		b.WriteString(h.from(begin) + ", which ")
+		if h.by == nil {
+			b.WriteString("is sent to https as ")
+		} else {
+			b.WriteString(h.by.Label + " at " + h.by.Pos.String() + " sends to ")
+		}
+	}
+	return b.String() + end.from(begin) + ", which " + who + " takes again"
 }
 
 // samplePath is a path that a pattern matches.
@@ -40,35 +88,4 @@ func samplePath(pattern string) string {
 		return rest + "/x"
 	}
 	return path
-}
-
-// follow returns where the i-th route, a redirect, sends a request for target, if it is the one to take it, and
-// within its own host; else "".
-func (g *generation) follow(e *Engine, v *siteVersion, i int, target string) string {
-	r := v.Routes[i]
-	if !strings.HasPrefix(target, "/") {
-		return ""
-	}
-	host := firstHost(v.Hosts)
-	if r.Host != "" {
-		host = firstHost([]string{r.Host})
-	}
-	q := Request{URL: "http://" + host + target}
-	for _, l := range g.snapshot.Listeners {
-		if q.Listener == "" && slices.Contains(v.On, l.Name) {
-			q.Listener = l.Name
-		}
-	}
-	x, err := g.exchange(q)
-	if err != nil {
-		return ""
-	}
-	found, err := g.router.Lookup(x)
-	if err != nil || found != v.routes[i] {
-		return ""
-	}
-	if _, err := g.try(e, x, r); err != nil {
-		return ""
-	}
-	return x.Response.Header.Known(weir.FieldLocation)
 }

@@ -50,7 +50,7 @@ func (v *siteVersion) leaveOut(r *config.Route) {
 // draftRoute is b.route for a draft: a route that can't be made is left out, and the error told.
 func (b *builder) draftRoute(v *siteVersion, r *config.Route, name string) (*weir.Route, []string) {
 	nothing := &weir.Route{Site: v.Name, Name: name}
-	if r.Doubt != config.NoDoubt || v.out[r] {
+	if v.isVague(r) {
 		return nothing, nil
 	}
 	target, steps, err := b.route(v, r, name)
@@ -95,6 +95,9 @@ func (b *builder) blameRoutes(problems []route.Problem) (again bool) {
 	}
 	return again
 }
+
+// isVague reports whether something of a route could not be read or made.
+func (v *siteVersion) isVague(r *config.Route) bool { return r.Doubt != config.NoDoubt || v.out[r] }
 
 // isDoubtful reports whether a route that could not be read or made may take a path.
 func (v *siteVersion) isDoubtful(path string) bool {

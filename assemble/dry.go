@@ -178,6 +178,9 @@ func (u url) split() (host, port string) {
 	return strings.Trim(host, "[]"), cmp.Or(port, usual[u.scheme])
 }
 
+// String returns the address without its fragment.
+func (u url) String() string { return u.scheme + "://" + u.authority + u.target }
+
 func splitURL(text string) (u url, err error) {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
@@ -207,6 +210,11 @@ func splitURL(text string) (u url, err error) {
 
 // try runs x through the chain of its route, up to where a server would be asked.
 func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, error) {
+	return g.tryOf(e, x, g.versionOf(r), r)
+}
+
+// tryOf is try for a route of which the site is known.
+func (g *generation) tryOf(e *Engine, x *weir.Exchange, v *siteVersion, r *config.Route) (dryRun, error) {
 	run := dryRun{x: x}
 	b := &builder{engine: e, config: g.config, g: g, shared: newShared()}
 	end := g.server(r, &run)
@@ -216,7 +224,7 @@ func (g *generation) try(e *Engine, x *weir.Exchange, r *config.Route) (dryRun, 
 			return run, err
 		}
 	}
-	h, _, err := b.chain(g.versionOf(r), r, end)
+	h, _, err := b.chain(v, r, end)
 	if err != nil {
 		return run, err
 	}
