@@ -12,6 +12,7 @@ type Worker struct {
 
 	word waitWord
 	task Task
+	runs bool // it has a goroutine
 	next *Worker
 }
 
@@ -32,14 +33,34 @@ const (
 )
 
 // run has t run on a worker.
-func (p *poller) run(t Task) {
+func (p *poller) run(t Task) { p.start(p.hire(t)) }
+
+// hire gives t to a worker that sleeps, or to a new one.
+func (p *poller) hire(t Task) *Worker {
 	w := p.crew.take()
 	if w == nil {
-		go p.work(&Worker{task: t})
-		return
+		w = new(Worker)
 	}
 	w.task = t
-	w.word.notify()
+	return w
+}
+
+// start has w run its task.
+func (p *poller) start(w *Worker) {
+	if w.runs {
+		w.word.notify()
+		return
+	}
+	w.runs = true
+	go p.work(w)
+}
+
+// spare takes back a worker whose task is not to be run.
+func (p *poller) spare(w *Worker) {
+	w.task = nil
+	if !p.crew.put(w) && w.runs {
+		w.word.notify()
+	}
 }
 
 func (p *poller) work(w *Worker) {

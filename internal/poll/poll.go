@@ -95,6 +95,15 @@ type Conn interface {
 // A Task is what an idle connection does when it wakes. It runs on a worker's goroutine and may block.
 type Task interface{ Run(w *Worker) }
 
+// A Stager is a Task that begins with steps which never wait. The poller may take them itself, each for all tasks that a
+// turn begins before the next step: where the code of a step is run several times in a row it is still in the processor's
+// cache. Both are called before Run, in this order and with the same worker, or neither.
+type Stager interface {
+	Task
+	Receive(w *Worker)      // takes what has come
+	Prepare(w *Worker) bool // makes of it what Run begins with; false: the connection has been given back, and there is no Run
+}
+
 // A Canceler breaks off a wait.
 type Canceler interface{ Cancel() }
 

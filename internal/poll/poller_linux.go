@@ -101,9 +101,10 @@ type poller struct {
 	now     atomic.Int64       // time of the last turn that had events
 	wheel   wheel
 	events  [1024]unix.EpollEvent
-	tasks   queue[Task] // of connections that woke, one for each at most
-	waiters int         // whom the turn woke
-	woken   int         // whom the last turn that was not empty woke, workers included
+	tasks   queue[Task]          // of connections that woke, one for each at most
+	begun   [begunAtOnce]*Worker // used within handOut
+	waiters int                  // whom the turn woke
+	woken   int                  // whom the last turn that was not empty woke, workers included
 
 	newcomers newcomers
 
@@ -246,24 +247,6 @@ func (p *poller) turn(ms int) int {
 		p.woken = p.waiters + begun
 	}
 	return n + begun
-}
-
-// begunAtOnce is how many tasks a turn begins at most. Goroutines that wait, such as those for a server's answer,
-// are all woken in their turn; so under load what has begun ends before more is begun, and the memory it takes,
-// here and in the kernel, is still in the processor's caches. The tasks behind are begun in the next turns.
-const begunAtOnce = 16
-
-// handOut gives tasks to workers, and returns how many.
-func (p *poller) handOut() int {
-	tasks := p.tasks.first(begunAtOnce)
-	if len(tasks) == 0 {
-		return 0
-	}
-	for _, t := range tasks {
-		p.run(t)
-	}
-	p.tasks.drop(len(tasks))
-	return len(tasks)
 }
 
 func (p *poller) handle(ev *unix.EpollEvent) {

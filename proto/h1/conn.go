@@ -60,7 +60,10 @@ func (c *conn) touch() {
 
 // Run serves what the client has sent, until it sends no more or the connection ends.
 func (c *conn) Run(on *poll.Worker) {
-	w := takeWork(c, on)
+	w, ok := on.Local.(*work)
+	if !ok || w.conn != c {
+		w = takeWork(c, on)
+	}
 	if !w.serve() {
 		on.Local = nil // w was handed over
 		return
@@ -79,7 +82,7 @@ func (c *conn) close() {
 // false when it has been handed over together with w.
 func (w *work) serve() bool {
 	for first := true; ; first = false {
-		switch err := w.readHead(first); err {
+		switch err := w.nextHead(first); err {
 		case nil:
 		case errAsleep:
 			return true
@@ -122,20 +125,28 @@ func (w *work) handOn() bool {
 
 // exchange serves the request whose head stands in w.head.
 func (w *work) exchange() (over bool) {
-	c := w.conn
-	cfg := c.srv.config.Load()
-	w.begin(cfg)
-	if f := w.parse(cfg); f != nil {
-		w.keep = false
-		return weir.Serve(refusal{f}, &w.x, w, cfg.Observer)
+	if !w.early.parsed {
+		w.open()
 	}
-	if !weir.Serve(cfg.Handler, &w.x, w, cfg.Observer) {
+	w.early.parsed = false
+	if f := w.refused; f != nil {
+		w.keep = false
+		return weir.Serve(refusal{f}, &w.x, w, w.cfg.Observer)
+	}
+	if !weir.Serve(w.cfg.Handler, &w.x, w, w.cfg.Observer) {
 		return false
 	}
 	if w.keep {
 		w.keep = w.body.finish()
 	}
 	return true
+}
+
+// open makes an exchange of the head in w.head.
+func (w *work) open() {
+	cfg := w.conn.srv.config.Load()
+	w.begin(cfg)
+	w.refused = w.parse(cfg)
 }
 
 // begin makes w fit for the next exchange.
@@ -212,7 +223,7 @@ func (w *work) readHead(first bool) error {
 			}
 			scanned = w.buffered()
 		}
-		n, err := c.TryRead(w.space())
+		n, err := w.read()
 		if err == poll.ErrAgain || err == poll.ErrTimeout && !first {
 			if err := w.sleep(first); err != nil {
 				return err

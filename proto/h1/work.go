@@ -30,6 +30,8 @@ type work struct {
 	drawn     *headMap // lines, if it has been drawn, or nil
 	headBegan int64
 	fault     *weir.Fault // why there is no proper head
+	early     early
+	refused   *weir.Fault // why there is no proper request
 	framing   framing
 	body      requestBody
 	writer    answerWriter
@@ -68,7 +70,7 @@ func takeWork(c *conn, on *poll.Worker) *work {
 // release makes w hold nothing of the connection.
 func (w *work) release() {
 	w.conn, w.cfg, w.in = nil, nil, nil
-	w.head, w.drawn = "", nil
+	w.head, w.drawn, w.refused = "", nil, nil
 	w.x.Request.Body, w.x.Response.Body = nil, nil
 	if cap(w.x.Scratch) > keepScratch {
 		w.x.Scratch = nil
