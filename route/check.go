@@ -1,6 +1,11 @@
 package route
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // checkTree reports routes of a tree that match alike, and routes that another one hides. The entries are
 // sorted, so that those of one shape stand together. A pattern of another shape that comes later can be covered by
@@ -20,12 +25,15 @@ func (b *builder) checkTree(s *site, t *tree) {
 			continue
 		}
 		seen[key] = e
-		by := hider(e, catchAlls, t.entries[max(from, i-maxHiders):i])
+		alike := t.entries[max(from, i-maxHiders):i]
+		by := hider(e, catchAlls, alike)
 		if by == nil && e.pattern.prefix != "" {
 			by = prefixHider(e, t.entries[:i])
 		}
 		if by != nil {
 			b.reportHidden(s, e, by)
+		} else if all := jointHiders(e, catchAlls, alike); all != nil {
+			b.reportHidden(s, e, all...)
 		}
 		if len(catchAlls) < maxHiders && e.pattern.re != nil && e.pattern.matchesAll() {
 			catchAlls = append(catchAlls, e)
@@ -50,6 +58,36 @@ func hider(e *entry, catchAlls []*entry, alike []entry) *entry {
 		}
 	}
 	return nil
+}
+
+// jointHiders returns entries that take every request that e would between them, each those of some of e's methods; nil
+// where they leave some.
+func jointHiders(e *entry, catchAlls []*entry, alike []entry) (by []*entry) {
+	if e.cond == nil || len(e.cond.methods) < 2 {
+		return nil
+	}
+	left := slices.Clone(e.cond.accepted)
+	take := func(f *entry) {
+		if f.cond == nil || !e.cond.impliesRest(f.cond) {
+			return
+		}
+		before := len(left)
+		left = slices.DeleteFunc(left, func(m string) bool { return slices.Contains(f.cond.accepted, m) })
+		if len(left) < before {
+			by = append(by, f)
+		}
+	}
+	for _, f := range catchAlls {
+		take(f)
+	}
+	for i := range alike {
+		take(&alike[i])
+	}
+	if len(left) > 0 {
+		return nil
+	}
+	slices.SortFunc(by, func(f, g *entry) int { return cmp.Compare(f.written, g.written) })
+	return by
 }
 
 // prefixHider returns an entry that takes every request that e would, a regular expression of which the literal
@@ -123,10 +161,25 @@ func (b *builder) reportAlike(s *site, first, second *entry) {
 	})
 }
 
-func (b *builder) reportHidden(s *site, e, by *entry) {
+func (b *builder) reportHidden(s *site, e *entry, by ...*entry) {
+	var names []string
+	for _, f := range by {
+		names = append(names, f.spec.label()+at(f.spec.Pos))
+	}
+	takes := "takes"
+	if len(by) > 1 {
+		takes = "together take"
+	}
 	b.report(int(e.written), Problem{
-		Severity: Warning, Site: s.Name, Route: e.spec.label(), Pos: e.spec.Pos, Other: by.spec.Pos,
-		Text: fmt.Sprintf("%s can never match: %s%s takes every request that it would",
-			e.spec.label(), by.spec.label(), at(by.spec.Pos)),
+		Severity: Warning, Site: s.Name, Route: e.spec.label(), Pos: e.spec.Pos, Other: by[0].spec.Pos,
+		Text: fmt.Sprintf("%s can never match: %s %s every request that it would", e.spec.label(), andList(names), takes),
 	})
+}
+
+func andList(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }

@@ -325,8 +325,12 @@ func (c *conditions) implies(d *conditions) bool {
 	if c == nil {
 		c = &conditions{}
 	}
-	return (len(d.accepted) == 0 || len(c.accepted) > 0 && subset(c.accepted, d.accepted)) &&
-		impliesAll(c.header, d.header) && impliesAll(c.query, d.query) && impliesAll(c.cookie, d.cookie) &&
+	return (len(d.accepted) == 0 || len(c.accepted) > 0 && subset(c.accepted, d.accepted)) && c.impliesRest(d)
+}
+
+// impliesRest is implies for all but the methods.
+func (c *conditions) impliesRest(d *conditions) bool {
+	return impliesAll(c.header, d.header) && impliesAll(c.query, d.query) && impliesAll(c.cookie, d.cookie) &&
 		(d.clients == nil || c.clients != nil && within(c.networks, d.networks)) &&
 		(d.when == nil || d.when.fixed == always || c.when != nil && c.when.text == d.when.text)
 }

@@ -90,6 +90,26 @@ warning: 7: site "a": route "~ ^/a/b[.]html$" can never match: route "/a/{x}.htm
 			{Pattern: "/a", Header: []Match{{Name: "x", Kind: Present}, {Name: "x", Kind: Regexp, Value: "^1"}}, Label: "two"},
 			{Pattern: "/a", Header: []Match{{Name: "x", Value: "12"}}, Label: "one"},
 		}}}, `warning: site "a": one can never match: two takes every request that it would`},
+		{"methods shared out", []Site{{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
+			{Pattern: "/a", Methods: []string{"GET"}, Pos: place("1")},
+			{Pattern: "/a", Methods: []string{"POST", "PUT"}, Pos: place("2")},
+			{Pattern: "/a", Methods: []string{"HEAD", "PUT", "GET"}, Pos: place("3")},
+			{Pattern: "/a", Methods: []string{"GET", "POST", "PUT", "DELETE"}, Pos: place("4")},
+			{Pattern: "/a", Pos: place("5")},
+			{Pattern: "/b/{x}", Methods: []string{"GET"}, Header: []Match{{Name: "x", Value: "1"}}, Pos: place("6")},
+			{Pattern: "/b/{y}", Methods: []string{"POST"}, Header: []Match{{Name: "x", Kind: Present}}, Pos: place("7")},
+			{Pattern: "/b/{z}", Methods: []string{"GET", "POST"}, Header: []Match{{Name: "x", Value: "1"}}, Pos: place("8")},
+			{Pattern: "/b/{z}", Methods: []string{"GET", "POST"}, Header: []Match{{Name: "x", Value: "2"}}, Pos: place("9")},
+			{Pattern: "/b/{z}", Methods: []string{"GET", "POST"}, Pos: place("10")},
+			{Pattern: "/c", Methods: []string{"GET"}, Clients: clients("10.0.0.0/8"), Pos: place("11")},
+			{Pattern: "/c", Methods: []string{"POST"}, Pos: place("12")},
+			{Pattern: "/c", Methods: []string{"GET", "POST"}, Pos: place("13")},
+			{Pattern: "~ ^/", Methods: []string{"GET", "POST"}, Pos: place("14")},
+			{Pattern: "/*", Methods: []string{"DELETE"}, Pos: place("15")},
+			{Pattern: "/*", Methods: []string{"DELETE", "GET", "POST"}, Pos: place("16")},
+		}}}, `warning: 3: site "a": route "/a" can never match: route "/a" at 1 and route "/a" at 2 together take every request that it would
+warning: 8: site "a": route "/b/{z}" can never match: route "/b/{x}" at 6 and route "/b/{y}" at 7 together take every request that it would
+warning: 16: site "a": route "/*" can never match: route "~ ^/" at 14 and route "/*" at 15 together take every request that it would`},
 		{"expressions that say nothing", []Site{{Name: "a", Hosts: []string{"a.test"}, Routes: []Spec{
 			{Pattern: "/a", When: "true", Pos: place("1")},
 			{Pattern: "/a", When: " request.path == '' && false ", Pos: place("2")},

@@ -25,7 +25,8 @@
 // Two routes of the same path and conditions are an error. A route that never can be reached, because a single
 // route before it takes every request that it would, is a warning; the router looks for that among
 // routes of the same path, behind a regular expression that plainly matches every path, before regular expressions that
-// begin with a literal ("/api/*" hides "~ ^/api/v\d+$"), and behind routes that name a host. It does not look for routes that only several others together hide.
+// begin with a literal ("/api/*" hides "~ ^/api/v\d+$"), and behind routes that name a host. Of routes that only several
+// others together hide it finds those that ask for methods, of which each of the others takes some.
 //
 // # Which path is looked at
 //
