@@ -162,9 +162,13 @@ func (c *Config) Sorted(d Diagnostics) Diagnostics { return d.sorted(c.Files) }
 
 // sorted puts them in the order of files, as given, and lines, each once.
 func (d Diagnostics) sorted(files []string) Diagnostics {
+	place := map[string]int{} // of a file that was read: from 1
+	for i, name := range slices.Backward(files) {
+		place[name] = i + 1
+	}
 	slices.SortStableFunc(d, func(a, b Diagnostic) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(files, a.Pos.File), slices.Index(files, b.Pos.File)),
+			cmp.Compare(place[a.Pos.File], place[b.Pos.File]),
 			cmp.Compare(a.Pos.Line, b.Pos.Line),
 			cmp.Compare(a.Pos.Column, b.Pos.Column),
 		)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -137,8 +138,12 @@ func (r *reader) lineOf(d *hcl.Diagnostic) string {
 	if d.Subject == nil {
 		return ""
 	}
-	all := strings.Split(string(r.sources[d.Subject.Filename]), "\n")
-	return all[min(max(d.Subject.Start.Line-1, 0), len(all)-1)]
+	t := r.quoter.file(d.Subject.Filename)
+	if t == nil || d.Subject.Start.Line < 1 || d.Subject.Start.Line > len(t.starts) {
+		return ""
+	}
+	line := t.line(d.Subject.Start.Line)
+	return string(t.src[line.from:line.to])
 }
 
 // lineFrom is what stands on it from there.
@@ -147,26 +152,23 @@ func (r *reader) lineFrom(d *hcl.Diagnostic) string {
 		return ""
 	}
 	src := r.sources[d.Subject.Filename]
-	rest, _, _ := strings.Cut(string(src[min(max(d.Subject.Start.Byte, 0), len(src)):]), "\n")
-	return rest
+	rest, _, _ := bytes.Cut(src[min(max(d.Subject.Start.Byte, 0), len(src)):], []byte("\n"))
+	return string(rest)
 }
 
-// openHeredoc is the mark of the first text over several lines that has no end; "": each has one.
+// openHeredoc is the mark of the text over several lines that has no end; "": that one stands in quotes.
 func (r *reader) openHeredoc(d *hcl.Diagnostic) string {
-	if d.Subject == nil {
+	if d.Context == nil { // where the text begins, behind its mark
 		return ""
 	}
-	src, form := r.sources[d.Subject.Filename], newLines()
-	for line := range form.code(src) {
-		m := form.heredoc.FindStringSubmatch(form.plain.ReplaceAllString(line.text, ""))
-		if m == nil {
-			continue
-		}
-		if mark, _ := form.opened(line.text, src[line.from+len(line.text):]); mark == "" {
-			return m[1]
-		}
+	src := r.sources[d.Context.Filename]
+	head, ok := bytes.CutSuffix(src[:min(max(d.Context.Start.Byte, 0), len(src))], []byte("\n"))
+	if !ok {
+		return ""
 	}
-	return ""
+	head = head[bytes.LastIndexByte(head, '\n')+1:]
+	_, mark, _ := strings.Cut(string(head[max(bytes.LastIndex(head, []byte("<<")), 0):]), "<<")
+	return strings.TrimSpace(strings.TrimPrefix(mark, "-"))
 }
 
 // redefinition is `second grace` and where the first one is.

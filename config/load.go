@@ -65,7 +65,7 @@ func (l *loader) parseAll(name string, src []byte) (c *Config, usable bool, said
 		l.usual()
 		l.build(name)
 	}
-	l.foreign(l.redefined)
+	l.foreign(l.redefined.rest())
 	l.flush()
 	said = l.said.sorted(l.config.Files)
 	if !ok {
@@ -168,37 +168,26 @@ func (l *loader) parts(name string, src []byte) ([]item, bool) {
 		return nil, false
 	}
 	body, diags := parseText(name, src)
-	before := len(l.redefined)
-	diags = l.keepRedefined(diags)
+	before := len(l.redefined.all)
+	diags = l.redefined.keep(body, diags)
 	if !diags.HasErrors() {
 		l.foreign(diags)
 		return l.items(body, l.schema), true
 	}
 	if !isJSON(name) {
-		l.redefined = l.redefined[:before] // found again
+		l.redefined.all = l.redefined.all[:before] // found again
 		if items, ok := l.salvage(name, src); ok {
 			l.config.BrokenFiles = append(l.config.BrokenFiles, name)
 			l.partial = true
 			return items, true
 		}
-		l.redefined = l.redefined[:before]
+		l.redefined.all = l.redefined.all[:before]
 		if len(l.open) > 0 { // a main file ends everything
 			l.tops = append(l.tops, l.lost(name, src, diags)...)
 		}
 	}
 	l.foreign(diags)
 	return nil, false
-}
-
-// keepRedefined puts attributes that stand twice aside: each breaks the block that it is in, not the file.
-func (l *loader) keepRedefined(diags hcl.Diagnostics) hcl.Diagnostics {
-	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
-		again := d.Summary == redefined && d.Subject != nil
-		if again {
-			l.redefined = append(l.redefined, d)
-		}
-		return again
-	})
 }
 
 func isJSON(name string) bool { return strings.EqualFold(filepath.Ext(name), ".json") }

@@ -163,36 +163,13 @@ func (r *reader) readBlock(n *node, c *block, it item) {
 		return
 	}
 	before := len(r.list)
-	r.redefinedIn(child, it)
+	r.redefinedIn(child, it.body)
 	if c.pattern {
 		r.pattern(child, it)
 	}
 	r.read(it.body, child)
 	child.broken = r.list[before:].HasErrors()
 	n.add(child)
-}
-
-// redefinedIn reports attributes that stand twice in a block itself.
-func (r *reader) redefinedIn(n *node, it item) {
-	native, ok := it.body.(*hclsyntax.Body)
-	if !ok {
-		return
-	}
-	inside := func(rng, outer hcl.Range) bool {
-		return rng.Filename == outer.Filename && outer.ContainsPos(rng.Start)
-	}
-	r.redefined = slices.DeleteFunc(r.redefined, func(d *hcl.Diagnostic) bool {
-		for _, inner := range native.Blocks {
-			if inside(*d.Subject, inner.Range()) || inside(*d.Subject, inner.Body.Range()) {
-				return false
-			}
-		}
-		if !inside(*d.Subject, native.Range()) {
-			return false
-		}
-		r.foreignIn(n, hcl.Diagnostics{d})
-		return true
-	})
 }
 
 func (r *reader) newNode(n *node, c *block, it item, label string) *node {

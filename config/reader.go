@@ -12,10 +12,10 @@ type reader struct {
 	symbols *symbols
 	context *hcl.EvalContext
 	*quoter
-	files     []string        // files that the configuration names, made absolute
-	redefined hcl.Diagnostics // attributes that stand twice, wherever they are
-	list      Diagnostics     // of the top-level block that is being read
-	compared  int             // names, with misspelt ones
+	files     []string // files that the configuration names, made absolute
+	redefined redefinitions
+	list      Diagnostics // of the top-level block that is being read
+	compared  int         // names, with misspelt ones
 }
 
 // report says that something is wrong.

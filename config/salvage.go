@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -35,7 +36,7 @@ func (l *loader) salvage(name string, src []byte) ([]item, bool) {
 			return nil, false // taken by itself it is something else than in its place
 		}
 		f, diags := hclsyntax.ParseConfig(src[p.from:p.to], name, p.start())
-		diags = l.keepRedefined(diags)
+		diags = l.redefined.keep(f.Body, diags)
 		if !diags.HasErrors() {
 			out = append(out, l.items(f.Body, l.schema)...)
 			continue
@@ -105,10 +106,10 @@ func newLines() lines {
 func (l lines) code(src []byte) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		heredoc, comment := "", false
-		at := line{number: 1}
+		at, ends := line{number: 1}, endsOf(src)
 		for text := range bytes.Lines(src) {
 			at.text = string(text)
-			rest := src[at.from+len(text):]
+			rest := at.from + len(text)
 			switch {
 			case heredoc != "":
 				if strings.TrimSpace(at.text) == heredoc {
@@ -119,27 +120,53 @@ func (l lines) code(src []byte) iter.Seq[line] {
 			case !yield(at):
 				return
 			default:
-				heredoc, comment = l.opened(at.text, rest)
+				heredoc, comment = l.opened(at.text, rest, ends)
 			}
 			at.number++
-			at.from += len(text)
+			at.from = rest
 		}
 	}
 }
 
-// opened is a text up to a line with its mark, or a comment, that ends in the rest.
-func (l lines) opened(line string, rest []byte) (heredoc string, comment bool) {
+// opened is a text up to a line with its mark, or a comment, that ends in what follows, from byte rest on.
+func (l lines) opened(line string, rest int, in ends) (heredoc string, comment bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, "/*") {
 		return "", false
 	}
 	line = l.plain.ReplaceAllString(line, "")
 	if m := l.heredoc.FindStringSubmatch(line); m != nil {
-		if regexp.MustCompile(`(?m)^\s*` + m[1] + `\s*$`).Match(rest) {
+		if last, ok := in.marks()[m[1]]; ok && last >= rest {
 			return m[1], false
 		}
 		return "", false
 	}
-	return "", strings.Contains(line, "/*") && bytes.Contains(rest, []byte("*/"))
+	return "", strings.Contains(line, "/*") && in.comment() >= rest
+}
+
+// An ends tells where something ends in a text for the last time. It looks once, and only if it is asked: to look behind
+// each beginning takes minutes where there are many.
+type ends struct {
+	comment func() int            // -1: nowhere
+	marks   func() map[string]int // of texts over several lines, to the beginning of the mark's line
+}
+
+func endsOf(src []byte) ends {
+	return ends{
+		comment: sync.OnceValue(func() int { return bytes.LastIndex(src, []byte("*/")) }),
+		marks:   sync.OnceValue(func() map[string]int { return marksIn(src) }),
+	}
+}
+
+// marksIn are the words that stand on a line alone, with the byte at which the last such line begins.
+func marksIn(src []byte) map[string]int {
+	out, from := map[string]int{}, 0
+	for text := range bytes.Lines(src) {
+		if word := bytes.TrimSpace(text); len(word) > 0 && !bytes.ContainsAny(word, " \t={}[]\"") {
+			out[string(word)] = from
+		}
+		from += len(text)
+	}
+	return out
 }
 
 // brokenBlock is what can be said of a piece that cannot be parsed: which block it is.
