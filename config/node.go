@@ -97,6 +97,9 @@ func (n *node) at(name string) hcl.Range {
 
 // child returns the block of that name, or nil.
 func (n *node) child(name string) *node {
+	if c := n.schema.block(name); c != nil && !c.many {
+		return n.index[c.key("")]
+	}
 	i := slices.IndexFunc(n.blocks, func(c *node) bool { return c.schema.name == name })
 	if i < 0 {
 		return nil
