@@ -1,9 +1,14 @@
 package h1
 
-import "weir/internal/poll"
+import (
+	"errors"
+
+	"weir/internal/poll"
+)
 
 // An early is what the poller has done already of a connection's next exchange.
 type early struct {
+	polled bool  // it is at it, and has others to look after
 	failed error // what reading has ended with
 	head   bool  // the head has been read,
 	err    error // with this result,
@@ -33,10 +38,15 @@ func (c *conn) Prepare(on *poll.Worker) bool {
 	if !ok || w.conn != c {
 		return true
 	}
+	w.early.polled = true
 	err := w.readHead(true)
-	if err == errAsleep {
+	w.early.polled, w.early.failed = false, nil
+	switch err {
+	case errAsleep:
 		w.release()
 		return false
+	case errMore:
+		return true
 	}
 	w.early.head, w.early.err = true, err
 	if err == nil && w.head != preface {
@@ -55,11 +65,18 @@ func (w *work) nextHead(first bool) error {
 	return w.readHead(first)
 }
 
+// errMore is the end of what the poller reads for one connection: who sends empty lines without end could keep it for himself.
+var errMore = errors.New("more may have come")
+
 // read reads more input behind what there is.
 func (w *work) read() (int, error) {
-	if err := w.early.failed; err != nil {
-		w.early.failed = nil
+	e := &w.early
+	if err := e.failed; err != nil {
+		e.failed = nil
 		return 0, err
+	}
+	if e.polled {
+		e.failed = errMore
 	}
 	return w.conn.TryRead(w.space())
 }
