@@ -80,7 +80,7 @@ func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 	case d.Summary == "Attribute or block definition required", d.Summary == "Argument or block definition required":
 		return r.neither(d)
 	case d.Summary == "Invalid expression" && strings.HasPrefix(d.Detail, "Expected the start of an expression"):
-		if strings.Trim(r.lineFrom(d), " \t\r,)]}") == "" {
+		if strings.Trim(r.textFrom(d.Subject), " \t\r,)]}") == "" {
 			return "a value is missing here", values, ""
 		}
 		return "this is no value", values, ""
@@ -94,14 +94,14 @@ func (r *reader) inOurWords(d *hcl.Diagnostic) (summary, detail, hint string) {
 	case d.Summary == redefined:
 		return r.redefinition(d)
 	case d.Summary == "Invalid single-argument block definition", strings.HasPrefix(d.Detail, "A single-line block definition can"):
-		return "a block in one line holds one attribute and nothing else", "", "put everything on a line of its own"
+		return r.crowded(d)
 	}
 	return plain(d.Summary), plain(d.Detail), ""
 }
 
 // unbraced says what a name needs that has neither an equals sign nor a brace behind it.
 func (r *reader) unbraced(d *hcl.Diagnostic) (summary, detail, hint string) {
-	name := leading(strings.TrimSpace(r.lineOf(d)))
+	name := leading(r.textFrom(d.Context))
 	attr, block := r.schema.anywhere(name)
 	switch {
 	case block && !attr && strings.HasPrefix(d.Detail, "Either"):
@@ -114,13 +114,25 @@ func (r *reader) unbraced(d *hcl.Diagnostic) (summary, detail, hint string) {
 	return "neither an attribute nor a block", `write name = value, or name "label" { ... } with the opening brace on the same line`, ""
 }
 
+// crowded says why a block does not fit on one line.
+func (r *reader) crowded(d *hcl.Diagnostic) (summary, detail, hint string) {
+	name := leading(r.textFrom(d.Subject))
+	attr, block := r.schema.anywhere(name)
+	if d.Summary == "Argument definition required" && attr && !block {
+		return "there is no equals sign behind " + name, "", "write " + name + " = ..."
+	}
+	return "a block in one line holds one attribute and nothing else", "", "put everything on a line of its own"
+}
+
 // neither says of a line that it is nothing that may stand in a block.
 func (r *reader) neither(d *hcl.Diagnostic) (summary, detail, hint string) {
-	line := strings.TrimSpace(r.lineOf(d))
+	line := strings.TrimSpace(r.textFrom(d.Subject))
 	name := leading(line)
 	attr, block := r.schema.anywhere(name)
 	rest := strings.TrimSpace(strings.TrimPrefix(line, name))
 	switch {
+	case strings.HasPrefix(line, "/*"):
+		return "a comment that begins with /* has no end", "", "it ends with */"
 	case strings.HasPrefix(line, "}"):
 		return "a brace is closed that none has opened", "", ""
 	case attr && (strings.HasPrefix(rest, ":") || strings.HasPrefix(rest, "[")):
@@ -133,26 +145,13 @@ func (r *reader) neither(d *hcl.Diagnostic) (summary, detail, hint string) {
 	return "neither an attribute nor a block", `write name = value, or name "label" { ... }`, hint
 }
 
-// lineOf is the line that the parser speaks of.
-func (r *reader) lineOf(d *hcl.Diagnostic) string {
-	if d.Subject == nil {
+// textFrom is what stands on a line from the beginning of a place on.
+func (r *reader) textFrom(at *hcl.Range) string {
+	if at == nil {
 		return ""
 	}
-	t := r.quoter.file(d.Subject.Filename)
-	if t == nil || d.Subject.Start.Line < 1 || d.Subject.Start.Line > len(t.starts) {
-		return ""
-	}
-	line := t.line(d.Subject.Start.Line)
-	return string(t.src[line.from:line.to])
-}
-
-// lineFrom is what stands on it from there.
-func (r *reader) lineFrom(d *hcl.Diagnostic) string {
-	if d.Subject == nil {
-		return ""
-	}
-	src := r.sources[d.Subject.Filename]
-	rest, _, _ := bytes.Cut(src[min(max(d.Subject.Start.Byte, 0), len(src)):], []byte("\n"))
+	src := r.sources[at.Filename]
+	rest, _, _ := bytes.Cut(src[min(max(at.Start.Byte, 0), len(src)):], []byte("\n"))
 	return string(rest)
 }
 

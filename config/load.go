@@ -286,6 +286,7 @@ func (l *loader) includeFile(name string, at hcl.Range) {
 		l.report(at, "include: "+quote(name)+" "+reason(err), "names are relative to the folder of the file they are written in", "")
 	}
 	if err != nil || !l.source(name, src) {
+		l.partial = true
 		l.config.BrokenFiles = append(l.config.BrokenFiles, name)
 		l.config.LostFiles = append(l.config.LostFiles, Broken{Name: name, Pos: posOf(at), Why: l.list[before:].errors()})
 	}

@@ -133,6 +133,9 @@ func (t *quotable) line(n int) span {
 	if n < len(t.starts) {
 		s.to = t.starts[n] - 1
 	}
+	if s.to > s.from && t.src[s.to-1] == '\r' {
+		s.to--
+	}
 	return s
 }
 

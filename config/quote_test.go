@@ -242,3 +242,14 @@ func FuzzSecrets(f *testing.F) {
 		quotedLines("weir.hcl", text)
 	})
 }
+
+// Lines that end as on Windows are quoted without that.
+func TestQuoteCarriageReturn(t *testing.T) {
+	_, diags := Parse("weir.hcl", []byte("listener \"http\" {\r\n  address = \r\n  adress = 1\r\n}\r\n"))
+	if len(diags) == 0 || diags[0].Line != "  address =" {
+		t.Errorf("%q", diags)
+	}
+	if out := said(t, diags); strings.ContainsAny(out, "\r\uFFFD") {
+		t.Errorf("%q", out)
+	}
+}

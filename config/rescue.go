@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -61,7 +62,7 @@ func (l *loader) attributes(it item, name string) []fragment {
 		if m == nil {
 			continue
 		}
-		start := hcl.Pos{Line: it.piece.line + line.number - 1, Column: m[2] + 1, Byte: it.piece.from + line.from + m[2]}
+		start := hcl.Pos{Line: it.piece.line + line.number - 1, Column: 1 + utf8.RuneCountInString(line.text[:m[2]]), Byte: it.piece.from + line.from + m[2]}
 		end := start
 		end.Column, end.Byte = end.Column+len(name), end.Byte+len(name)
 		out = append(out, fragment{name, valueIn(src[start.Byte:]), hcl.Range{Filename: it.at.Filename, Start: start, End: end}})
