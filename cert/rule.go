@@ -99,7 +99,10 @@ func (r *Rule) question(ctx context.Context, name string) error {
 		return fmt.Errorf("%s %w: %w", r.ask.Host, ErrNotAsked, rootOf(err))
 	}
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch {
+	case resp.StatusCode >= http.StatusInternalServerError: // who is asked fails, or what stands before it
+		return fmt.Errorf("%s %w: it answers with status %d", r.ask.Host, ErrNotAsked, resp.StatusCode)
+	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s answers with status %d", r.ask.Host, resp.StatusCode)
 	}
 	return nil

@@ -3,6 +3,7 @@ package cert
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -68,7 +69,7 @@ func (m *Manager) work(r *managed) {
 	}
 	close(r.finished)
 	r.finished = nil
-	if firstStep(err) == string(stepAllow) && !r.wanted {
+	if firstStep(err) == string(stepAllow) && !r.wanted && (old == nil || !errors.Is(err, ErrNotAsked)) {
 		m.forget(r, err)
 	}
 	m.poke()
@@ -98,6 +99,9 @@ func (m *Manager) tend(r *managed) (*bundle, error) {
 		ctx, cancel := context.WithTimeout(m.ctx, callTimeout)
 		defer cancel()
 		if err := allow(ctx, r.name); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("the rule %w: %w", ErrNotAsked, err)
+			}
 			return nil, &failure{step: stepAllow, text: err.Error(), err: err}
 		}
 	}
