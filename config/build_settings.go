@@ -46,7 +46,7 @@ func (l *loader) circles() {
 		if sym.kind != "policy" {
 			continue
 		}
-		if way := l.circle(sym.name, sym.name, nil); way != nil && slices.Min(way) == sym.name {
+		if way := l.circle(sym.name); len(way) > 0 && slices.Min(way) == sym.name {
 			n := l.policies[sym.name]
 			l.report(n.at("use"), in(n, "use: the policy uses itself"), strings.Join(append(way, sym.name), " -> "), "")
 			for _, name := range way {
@@ -54,38 +54,41 @@ func (l *loader) circles() {
 			}
 		}
 	}
-	for range l.symbols.all {
-		l.spread()
+	for l.spread() {
 	}
 	l.flush()
 }
 
-// spread makes policies broken that use broken ones.
-func (l *loader) spread() {
+// spread makes policies broken that use broken ones. It reports whether there was one.
+func (l *loader) spread() (more bool) {
 	for name, p := range l.policies {
+		own := l.symbols.find("policy", name)
 		for _, used := range get[[]string](p, "use") {
-			if sym := l.symbols.find("policy", used); sym != nil && sym.broken {
-				l.symbols.find("policy", name).broken = true
+			if sym := l.symbols.find("policy", used); sym != nil && sym.broken && !own.broken {
+				own.broken, more = true, true
 			}
 		}
 	}
+	return more
 }
 
-// circle returns the way from a policy back to itself, or nil.
-func (l *loader) circle(from, to string, way []string) []string {
-	if slices.Contains(way, from) {
-		return nil
-	}
-	way = append(slices.Clone(way), from)
-	for _, used := range get[[]string](l.policyNode(from), "use") {
-		if used == to {
-			return way
+// circle returns the way from a policy back to itself; there is none where it is empty.
+func (l *loader) circle(to string) (way []string) {
+	seen := map[string]bool{}
+	var leads func(from string) bool
+	leads = func(from string) bool {
+		seen[from] = true
+		way = append(way, from)
+		for _, used := range get[[]string](l.policyNode(from), "use") {
+			if used == to || !seen[used] && leads(used) {
+				return true
+			}
 		}
-		if found := l.circle(used, to, way); found != nil {
-			return found
-		}
+		way = way[:len(way)-1]
+		return false
 	}
-	return nil
+	leads(to)
+	return way
 }
 
 func (l *loader) policyNode(name string) *node {

@@ -72,3 +72,21 @@ func TestManyRoutesWithSettings(t *testing.T) {
 		t.Error(took)
 	}
 }
+
+// Policies that use others in many ways are looked at once each.
+func TestManyPolicies(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("site \"a.test\" {\n  respond \"/\" {}\n}\npolicy \"p0\" {}\npolicy \"q0\" {}\n")
+	for i := range 40 {
+		for _, name := range []string{"p", "q"} {
+			fmt.Fprintf(&b, "policy \"%s%d\" { use = [policy.p%d, policy.q%d] }\n", name, i+1, i, i)
+		}
+	}
+	begin := time.Now()
+	if _, diags := Parse("weir.hcl", []byte(b.String())); diags.HasErrors() {
+		t.Error(diags)
+	}
+	if took := time.Since(begin); took > enough { // it took days
+		t.Error(took)
+	}
+}
