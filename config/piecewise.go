@@ -40,7 +40,7 @@ func (l *loader) inPieces(name string, src []byte) ([]item, bool) {
 // say of the piece, or anything else in it.
 func (l *loader) parseSite(it item) (site item, odd bool) {
 	items, ok := l.parsePiece(it.at.Filename, l.sources[it.at.Filename], it.piece)
-	if !ok || len(items) != 1 || items[0].expr != nil {
+	if !ok || len(items) != 1 || items[0].expr != nil || items[0].name != it.name {
 		return it, true
 	}
 	return items[0], false

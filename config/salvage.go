@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -79,10 +80,15 @@ func (l *loader) pieces(src []byte) []piece {
 	return out
 }
 
-// leading is the name that a line begins with.
+// leading is the name that a line begins with, be it known or not.
 func leading(line string) string {
-	end := strings.IndexFunc(line, func(c rune) bool { return c != '_' && (c < 'a' || c > 'z') })
-	return line[:max(end, 0)]
+	end := strings.IndexFunc(line, func(c rune) bool {
+		return c != '_' && c != '-' && !unicode.IsLetter(c) && !unicode.IsMark(c) && !unicode.IsNumber(c)
+	})
+	if end < 0 {
+		return line
+	}
+	return line[:end]
 }
 
 // A lines finds what goes on behind the end of a line.
