@@ -11,6 +11,7 @@ import (
 // siteHosts returns the site's hosts in their normal form.
 func (b *builder) siteHosts(s *Site) []string {
 	var hosts []string
+	seen := make(map[string]bool, len(s.Hosts))
 	if len(s.Hosts) == 0 {
 		b.siteError(s, "", "has no hosts; for any host write \"*\"")
 	}
@@ -19,9 +20,10 @@ func (b *builder) siteHosts(s *Site) []string {
 		switch {
 		case err != nil:
 			b.siteError(s, text, "%v", err)
-		case slices.Contains(hosts, host):
+		case seen[host]:
 			b.report(-1, Problem{Severity: Warning, Site: s.Name, Part: text, Pos: s.Pos, Text: fmt.Sprintf("host %q stands there twice", text)})
 		default:
+			seen[host] = true
 			hosts = append(hosts, host)
 		}
 	}
