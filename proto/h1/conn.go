@@ -194,7 +194,7 @@ func (w *work) isQuiet() bool {
 // w.fault: the exchange will be its answer. first: the read deadline is the one the connection slept with; else
 // it is left over from the last exchange, and says nothing.
 func (w *work) readHead(first bool) error {
-	c, scanned := w.conn, 0
+	c, scanned, blank := w.conn, 0, 0
 	if !first && w.isQuiet() {
 		if err := w.sleep(first); err != nil {
 			return err
@@ -203,6 +203,10 @@ func (w *work) readHead(first bool) error {
 	for {
 		if n := w.skipBlank(); n > 0 {
 			scanned = 0
+			if blank += n; blank > mostBlank {
+				w.fault = badRequest(weir.CauseRequestLine, errBlank)
+				return nil
+			}
 		}
 		if w.buffered() > 0 {
 			if w.headBegan == 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"weir"
@@ -75,10 +76,7 @@ func (e *endless) TryRead(p []byte) (int, error) {
 	if e.reads++; e.reads > e.most {
 		return 0, errTooOften
 	}
-	for i := range p {
-		p[i] = "\r\n"[i&1]
-	}
-	return len(p), nil
+	return copy(p, "\r\n\r\n"), nil
 }
 
 var errTooOften = errors.New("read too often")
@@ -98,4 +96,20 @@ func TestEarlyReadsAreBounded(t *testing.T) {
 	if err := w.nextHead(true); err != errTooOften {
 		t.Errorf("reading goes on with %v, want the next read's %v", err, errTooOften)
 	}
+}
+
+// Empty lines before a request are passed over, but not without end.
+func TestEmptyLines(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.serve(ServerConfig{Handler: echo})
+		c := w.dial()
+		for range 3 {
+			c.send(strings.Repeat("\r\n", 500) + "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			c.expect(200, "GET / ")
+			w.outcome()
+		}
+		c.send(strings.Repeat("\r\n", 100<<10))
+		c.expect(400, "400 Bad Request\n")
+		w.ended(400, weir.CauseRequestLine)
+	})
 }

@@ -15,6 +15,7 @@ var (
 	errMethod      = errors.New("the method is not served")
 	errExpect      = errors.New("unknown expectation")
 	errSealed      = errors.New("TLS on a port that speaks HTTP without it")
+	errBlank       = errors.New("too many empty lines before the request")
 	errLongLine    = errors.New("the request line is longer than the limit")
 )
 

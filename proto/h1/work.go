@@ -98,6 +98,10 @@ func (w *work) space() []byte {
 	return w.in[w.w:]
 }
 
+// mostBlank is how many bytes of empty lines may come before a request. One line is usual, after a body; who sends them without
+// end wants nothing.
+const mostBlank = 4 << 10
+
 // skipBlank drops empty lines before a request line (RFC 9112, section 2.2).
 func (w *work) skipBlank() (n int) {
 	for w.buffered() >= 2 && w.in[w.r] == '\r' && w.in[w.r+1] == '\n' {
