@@ -12,23 +12,26 @@ import (
 // of the route, route.
 type layers []*node
 
-// layersOf puts a block behind those that it uses.
+// layersOf puts a block behind those that it uses. A policy that holds below already holds here in its place: what it adds is
+// not added twice.
 func (l *loader) layersOf(below layers, n *node) layers {
-	out := slices.Clone(below)
+	var used layers
 	for _, name := range get[[]string](n, "use") {
-		out = l.withPolicy(out, name, n, nil)
+		used = l.withPolicy(used, name, nil)
 	}
-	return append(out, n)
+	out := slices.DeleteFunc(slices.Clone(below), func(b *node) bool { return slices.Contains(used, b) })
+	return append(append(out, used...), n)
 }
 
-// withPolicy adds a policy and what it uses itself. Circles are reported elsewhere.
-func (l *loader) withPolicy(out layers, name string, user *node, under []string) layers {
+// withPolicy adds a policy, and before it what it uses itself; what is there already has its place. Circles are reported
+// elsewhere.
+func (l *loader) withPolicy(out layers, name string, under []string) layers {
 	p := l.policies[name]
-	if p == nil || slices.Contains(under, name) {
+	if p == nil || slices.Contains(out, p) || slices.Contains(under, name) {
 		return out
 	}
 	for _, used := range get[[]string](p, "use") {
-		out = l.withPolicy(out, used, p, append(under, name))
+		out = l.withPolicy(out, used, append(under, name))
 	}
 	return append(out, p)
 }
