@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -112,7 +111,7 @@ func newLines() lines {
 func (l lines) code(src []byte) iter.Seq[line] {
 	return func(yield func(line) bool) {
 		heredoc, comment := "", false
-		at, ends := line{number: 1}, endsOf(src)
+		at, ends := line{number: 1}, &ends{src: src}
 		for text := range bytes.Lines(src) {
 			at.text = string(text)
 			rest := at.from + len(text)
@@ -135,7 +134,7 @@ func (l lines) code(src []byte) iter.Seq[line] {
 }
 
 // opened is a text up to a line with its mark, or a comment, that ends in what follows, from byte rest on.
-func (l lines) opened(line string, rest int, in ends) (heredoc string, comment bool) {
+func (l lines) opened(line string, rest int, in *ends) (heredoc string, comment bool) {
 	if !strings.Contains(line, "<<") && !strings.Contains(line, "/*") {
 		return "", false
 	}
@@ -152,15 +151,25 @@ func (l lines) opened(line string, rest int, in ends) (heredoc string, comment b
 // An ends tells where something ends in a text for the last time. It looks once, and only if it is asked: to look behind
 // each beginning takes minutes where there are many.
 type ends struct {
-	comment func() int            // -1: nowhere
-	marks   func() map[string]int // of texts over several lines, to the beginning of the mark's line
+	src   []byte
+	last  int // where the last comment ends; -1: nowhere, 0: not looked for yet
+	words map[string]int
 }
 
-func endsOf(src []byte) ends {
-	return ends{
-		comment: sync.OnceValue(func() int { return bytes.LastIndex(src, []byte("*/")) }),
-		marks:   sync.OnceValue(func() map[string]int { return marksIn(src) }),
+// comment returns where the last comment ends, or -1.
+func (e *ends) comment() int {
+	if e.last == 0 {
+		e.last = bytes.LastIndex(e.src, []byte("*/"))
 	}
+	return e.last
+}
+
+// marks are those of texts over several lines, with the beginning of the mark's line.
+func (e *ends) marks() map[string]int {
+	if e.words == nil {
+		e.words = marksIn(e.src)
+	}
+	return e.words
 }
 
 // marksIn are the words that stand on a line alone, with the byte at which the last such line begins.
