@@ -7,6 +7,6 @@
 // and Host fields that contradict the target. What is passed on is always written anew from the parsed
 // message; nothing is copied from one side to the other unseen but the content itself.
 //
-// The order of reading: server.go (connections), conn.go (the loop), parse_request.go, respond.go; and
-// towards servers transport.go (the pool), upconn.go (one round trip), answer.go, upload.go.
+// The order of reading: server.go (connections), conn.go (the loop), early.go (what of it the poller does already),
+// parse_request.go, respond.go; and towards servers transport.go (the pool), upconn.go (one round trip), answer.go, upload.go.
 package h1
