@@ -68,30 +68,6 @@ func sip(far net.Conn, n int, pause time.Duration) <-chan []byte {
 	return got
 }
 
-// A peer that keeps the pace gets everything in one write, though the kernel's buffer has room but once in several windows.
-func TestWritePaceKept(t *testing.T) {
-	paced(t, judges, func(t *testing.T, c Conn, far net.Conn) {
-		pace := &Pace{Window: 1500 * time.Millisecond, Bytes: 40 << 10}
-		c.SetWritePace(pace)
-		if h, ok := far.(halves); ok {
-			h.SetReadBuffer(64 << 10) // else it takes large lumps, and nothing between them
-		}
-		got := sip(far, 16<<10, 20*time.Millisecond) // thirty times as fast
-		data := randomBytes(5, 5<<20)
-		began := time.Now()
-		if n, err := c.Write(data); n != len(data) || err != nil {
-			t.Fatalf("%d bytes after %v: %v", n, time.Since(began), err)
-		}
-		if time.Since(began) < pace.Window {
-			t.Error("nobody has had to wait")
-		}
-		c.CloseWrite()
-		if !bytes.Equal(<-got, data) {
-			t.Error("what has come differs")
-		}
-	})
-}
-
 // A peer that takes a little now and then does not keep it.
 func TestWritePaceTooSlow(t *testing.T) {
 	paced(t, everyKind, func(t *testing.T, c Conn, far net.Conn) {
