@@ -3,7 +3,6 @@ package h3
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -204,60 +203,6 @@ func TestServerLeaves(t *testing.T) {
 	}
 	if conns.Load() != 2 {
 		t.Errorf("%d connections", conns.Load())
-	}
-}
-
-// A server that was killed says nothing, and so does the next one on its port of the connections of the last. What may be
-// asked twice is asked on a new one.
-func TestServerKilled(t *testing.T) {
-	leaks(t)
-	pc := listenUDP(t)
-	addr := pc.LocalAddr().(*net.UDPAddr)
-	first := &quic.Transport{Conn: pc}
-	serve := func(tr *quic.Transport) (over func()) {
-		ln, err := tr.Listen(withProtocol(serverTLS()), &quic.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var all sync.WaitGroup
-		all.Go(func() {
-			for {
-				q, err := ln.Accept(context.Background())
-				if err != nil {
-					return
-				}
-				control, _ := q.OpenUniStream()
-				control.Write(appendSettings([]byte{streamControl}, 1<<16, true))
-				all.Go(func() {
-					for {
-						str, err := q.AcceptStream(context.Background())
-						if err != nil {
-							return
-						}
-						answered(str)
-					}
-				})
-			}
-		})
-		return func() { tr.Close(); tr.Conn.Close(); all.Wait() }
-	}
-	kill := serve(first)
-	tr := upstream(t, addr.String(), TransportConfig{})
-	if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
-		t.Fatal(err)
-	}
-	kill()
-	pc, err := net.ListenUDP("udp4", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer serve(&quic.Transport{Conn: pc})()
-	began := time.Now()
-	if x, _, err := askFor(t, tr, "GET", "/", nil); err != nil || x.Response.Status != 204 {
-		t.Fatal(err)
-	}
-	if took := time.Since(began); took > patience {
-		t.Errorf("it took %v", took)
 	}
 }
 

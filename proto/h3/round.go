@@ -29,7 +29,8 @@ type round struct {
 	up  *upload // the request body on its way; nil: there is none
 
 	firstByte, stall time.Duration // what the server is given
-	heard            uint64        // packets that had come when the request left
+	wait             vigil         // for the answer's head
+	length           int64         // of the section that comes; -1: not known yet
 
 	canceled, rejected atomic.Bool // by the client; by the server, which has not looked at the request
 
@@ -136,13 +137,13 @@ func (r *round) send() *weir.Fault {
 	out = appendRequestFields(out, q)
 	out = closeHeaders(out, 0)
 	x.Scratch = out
-	r.heard = r.u.q.ConnectionStats().PacketsReceived
+	r.wait.prepare(r.u.q)
 	r.str.SetWriteDeadline(at(clock.Now() + int64(r.stall)))
 	if _, err := r.str.Write(out); err != nil {
 		return r.fault(err, weir.CauseUpstreamWrite, weir.RetryAlways, "write to")
 	}
 	x.Timing.Sent = clock.Now()
-	r.str.SetReadDeadline(at(x.Timing.Sent + int64(min(r.firstByte, silence))))
+	r.str.SetReadDeadline(r.wait.start(x.Timing.Sent, r.firstByte))
 	switch {
 	case q.Body != nil:
 		r.startUpload()
@@ -211,6 +212,7 @@ func (r *round) receive() *weir.Fault {
 		p := &r.x.Response
 		if p.Status = r.sec.Status; p.Status >= 200 {
 			r.x.Timing.FirstByte = clock.Now()
+			r.answered()
 			r.in.phase = phaseContent
 			if r.x.Request.Upgrade != "" && p.Status < 300 {
 				r.tunnel()
@@ -237,21 +239,8 @@ const mostHeads = 100
 // readHead reads the next section of the answer.
 func (r *round) readHead() *weir.Fault {
 	lim := &r.u.t.cfg.Limits
-	_, length, err := r.in.next()
-	if isTimeout(err) && r.up == nil && r.firstByte > silence && !r.stopped() {
-		if r.u.q.ConnectionStats().PacketsReceived == r.heard {
-			return r.silent()
-		}
-		r.str.SetReadDeadline(at(r.x.Timing.Sent + int64(r.firstByte)))
-		_, length, err = r.in.next()
-	}
-	if err == nil && length > uint64(lim.Head) {
-		err = errTooLarge
-	}
-	var p []byte
-	if err == nil {
-		p, err = r.in.payload(int(length))
-	}
+	r.length = -1
+	p, err := r.await()
 	if err != nil {
 		return r.readFault(err)
 	}
@@ -268,17 +257,19 @@ func (r *round) readHead() *weir.Fault {
 	return nil
 }
 
-// silence is how long nothing at all may come from a server that has been sent a request: at the least it says at once
-// that the request has arrived. One that was ended without a word would else be waited for as long as one that is at work.
-const silence = 2 * time.Second
-
-var errSilent = errors.New("nothing has come from it since the request left")
-
-// silent gives a connection up whose server is there no more.
-func (r *round) silent() *weir.Fault {
-	r.u.lose()
-	r.u.q.CloseWithError(codeNone.conn(), "")
-	return r.u.t.fault(weir.CauseUpstreamClosed, weir.RetryIdempotent, "wait for", errSilent)
+// nextSection reads the next section, or goes on where a deadline broke that off.
+func (r *round) nextSection() ([]byte, error) {
+	if r.length < 0 {
+		_, n, err := r.in.next()
+		if err == nil && n > uint64(r.u.t.cfg.Limits.Head) {
+			err = errTooLarge
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.length = int64(n)
+	}
+	return r.in.payload(int(r.length))
 }
 
 func (r *round) malformed(err error) *weir.Fault {
@@ -301,6 +292,8 @@ func (r *round) readFault(err error) *weir.Fault {
 		return t.fault(weir.CauseUpstreamHeader, weir.RetryNever, "read from", err)
 	}
 	switch {
+	case err == errSilent:
+		return r.silent()
 	case err == io.EOF:
 		return t.fault(weir.CauseUpstreamClosed, weir.RetryIdempotent, "read from", io.ErrUnexpectedEOF)
 	case isTimeout(err) && !r.stopped():

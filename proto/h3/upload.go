@@ -28,7 +28,6 @@ func (r *round) startUpload() {
 	up := &upload{r: r, body: r.x.Request.Body, done: make(chan struct{})}
 	r.up = up
 	if !r.x.Request.Expect {
-		r.str.SetReadDeadline(time.Time{}) // the time to the first byte begins when the body has gone
 		up.proceed()
 		return
 	}
@@ -39,7 +38,7 @@ func (r *round) startUpload() {
 func (up *upload) proceed() {
 	up.started.Do(func() {
 		up.r.x.Request.Touched = true
-		up.r.str.SetReadDeadline(time.Time{})
+		up.r.expect(0) // the time to the first byte begins when the body has gone
 		go up.run()
 	})
 }
@@ -62,7 +61,7 @@ func (up *upload) run() {
 		up.r.reset(codeRequestCancelled)
 		return
 	}
-	up.r.str.SetReadDeadline(at(clock.Now() + int64(up.r.firstByte)))
+	up.r.expect(up.r.firstByte)
 }
 
 // Write sends p to the server.

@@ -1,0 +1,188 @@
+package h3
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"weir"
+)
+
+// A withholder, once it is told to, keeps what was to be sent, and where to.
+type withholder struct {
+	net.PacketConn
+	mu       sync.Mutex
+	withhold bool
+	packet   []byte
+	to       net.Addr
+}
+
+func (w *withholder) WriteTo(p []byte, to net.Addr) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.withhold {
+		w.packet, w.to = append(w.packet[:0], p...), to
+		return len(p), nil
+	}
+	return w.PacketConn.WriteTo(p, to)
+}
+
+// last makes the server say something more, and returns that packet, which has not gone.
+func (w *withholder) last(t *testing.T, q *quic.Conn) (packet []byte, to net.Addr) {
+	w.mu.Lock()
+	w.withhold = true
+	w.mu.Unlock()
+	str, err := q.OpenUniStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	str.Write([]byte{0x21}) // a stream without a meaning (RFC 9114, section 6.2.3)
+	for {
+		w.mu.Lock()
+		packet, to = bytes.Clone(w.packet), w.to
+		w.mu.Unlock()
+		if packet != nil {
+			return packet, to
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// A belated server sends what the one before it withheld as soon as something has come.
+type belated struct {
+	net.PacketConn
+	once   sync.Once
+	packet []byte
+	to     net.Addr
+}
+
+func (b *belated) ReadFrom(p []byte) (int, net.Addr, error) {
+	n, from, err := b.PacketConn.ReadFrom(p)
+	if err == nil && b.packet != nil {
+		b.once.Do(func() { b.PacketConn.WriteTo(b.packet, b.to) })
+	}
+	return n, from, err
+}
+
+// answering answers every request that comes on pc with 204, until it is killed: that says nothing to anybody. Its
+// connections come on conns.
+func answering(t *testing.T, pc net.PacketConn) (conns <-chan *quic.Conn, kill func()) {
+	tr := &quic.Transport{Conn: pc}
+	ln, err := tr.Listen(withProtocol(serverTLS()), &quic.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	accepted := make(chan *quic.Conn, 10)
+	all.Go(func() {
+		for {
+			q, err := ln.Accept(context.Background())
+			if err != nil {
+				return
+			}
+			control, _ := q.OpenUniStream()
+			control.Write(appendSettings([]byte{streamControl}, 1<<16, true))
+			accepted <- q
+			all.Go(func() {
+				for {
+					str, err := q.AcceptStream(context.Background())
+					if err != nil {
+						return
+					}
+					answered(str)
+				}
+			})
+		}
+	})
+	return accepted, func() { tr.Close(); pc.Close(); all.Wait() }
+}
+
+// A server that was killed says nothing, and so does the next one on its port of the connections of the last. What may be
+// asked twice is asked on a new one, also if a last word of the old server comes after the request has left.
+func TestServerKilled(t *testing.T) {
+	leaks(t)
+	for name, tt := range map[string]struct {
+		method, body string
+		late         bool
+		cause        weir.Cause
+	}{
+		"silence":              {"GET", "", false, 0},
+		"a late packet":        {"GET", "", true, 0},
+		"upload":               {"POST", content(100), false, weir.CauseUpstreamClosed},
+		"upload, late packet":  {"POST", content(100), true, weir.CauseUpstreamClosed},
+		"upload, a large body": {"POST", content(1 << 20), true, weir.CauseUpstreamClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pc := listenUDP(t)
+			addr := pc.LocalAddr().(*net.UDPAddr)
+			old, again := &withholder{PacketConn: pc}, &belated{}
+			conns, kill := answering(t, old)
+			tr := upstream(t, addr.String(), TransportConfig{})
+			if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
+				t.Fatal(err)
+			}
+			packet, to := old.last(t, <-conns)
+			if tt.late {
+				again.packet, again.to = packet, to
+			}
+			kill()
+			var err error
+			if again.PacketConn, err = net.ListenUDP("udp4", addr); err != nil {
+				t.Fatal(err)
+			}
+			_, end := answering(t, again)
+			defer end()
+			began := time.Now()
+			var body weir.Body
+			if tt.body != "" {
+				body = weir.NewBody(tt.body)
+			}
+			x, _, err := askFor(t, tr, tt.method, "/", body)
+			var f *weir.Fault
+			switch errors.As(err, &f); {
+			case tt.cause == 0 && (err != nil || x.Response.Status != 204), tt.cause != 0 && (f == nil || f.Cause != tt.cause):
+				t.Errorf("%d, %v", x.Response.Status, err)
+			}
+			if took := time.Since(began); took > mostSilence/2 {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// How a wait goes by what had been sent and received at its looks.
+func TestVigil(t *testing.T) {
+	type look struct{ received, sent uint64 }
+	for name, tt := range map[string]struct {
+		looks []look
+		at    []time.Duration // of the looks
+		gone  bool            // at the last one
+	}{
+		"nothing came":          {[]look{{0, 9}, {0, 13}}, []time.Duration{500, 2000}, true},
+		"at work":               {[]look{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {3, 3}, {3, 3}}, []time.Duration{500, 2000, 4000, 8000, 16000, 24000}, false},
+		"a late packet":         {[]look{{1, 9}, {1, 13}, {1, 13}}, []time.Duration{500, 2000, 2500}, true},
+		"a far server":          {[]look{{0, 1}, {0, 3}, {0, 5}, {0, 5}}, []time.Duration{500, 2000, 4000, 4500}, true},
+		"others at work":        {[]look{{2, 2}, {2, 90}, {50, 90}, {50, 90}}, []time.Duration{500, 2000, 2500, 5000}, false},
+		"gone while at work":    {[]look{{2, 2}, {2, 2}, {2, 6}, {2, 8}}, []time.Duration{500, 2000, 4000, 4500}, true},
+		"slow for half a time":  {[]look{{0, 9}, {1, 13}, {1, 13}, {1, 13}}, []time.Duration{500, 2000, 4000, 8000}, false},
+		"it never hears enough": {[]look{{0, 0}, {0, 1}, {0, 1}, {0, 2}, {0, 3}}, []time.Duration{500, 2000, 4000, 8000, 16000}, false},
+	} {
+		v := &vigil{}
+		v.start(0, time.Minute)
+		for i, l := range tt.looks {
+			if v.at != tt.at[i]*time.Millisecond {
+				t.Errorf("%s: look %d is at %v", name, i, v.at)
+			}
+			if gone := v.gone(l.received, l.sent); gone != (tt.gone && i == len(tt.looks)-1) {
+				t.Errorf("%s: look %d: gone %v", name, i, gone)
+			}
+		}
+	}
+}
