@@ -138,26 +138,41 @@ func (k *socket) quicConfig() *quic.Config {
 	}
 }
 
+// acceptors is how many goroutines accept connections. QUIC refuses clients while 32 that have come wait for them, and on a
+// busy machine one alone does not get its turn in time.
+const acceptors = 16
+
 // serve accepts connections until the socket is closed, and waits for their end.
 func (k *socket) serve() error {
 	var all sync.WaitGroup
-	var err error
+	ends := make(chan error, acceptors)
+	for range acceptors {
+		go func() { ends <- k.accept(&all) }()
+	}
+	err := <-ends
+	k.close()
+	for range acceptors - 1 {
+		<-ends
+	}
+	all.Wait()
+	if errors.Is(err, quic.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// accept accepts connections, each of which is served by one more of all.
+func (k *socket) accept(all *sync.WaitGroup) error {
 	for {
-		var q *quic.Conn
-		if q, err = k.ln.Accept(context.Background()); err != nil {
-			break
+		q, err := k.ln.Accept(context.Background())
+		if err != nil {
+			return err
 		}
 		if g := guestOf(q); g != nil {
 			g.conn.Store(q)
 		}
 		all.Go(func() { k.serveConn(q) })
 	}
-	k.close()
-	all.Wait()
-	if errors.Is(err, quic.ErrServerClosed) {
-		return nil
-	}
-	return err
 }
 
 func (k *socket) close() {
