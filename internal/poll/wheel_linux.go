@@ -2,6 +2,7 @@ package poll
 
 import (
 	"math/bits"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,10 @@ func (w *wheel) fire() {
 	w.fired.Store(now)
 	due := w.near.take(now, w.far.take(now, nil))
 	w.mu.Unlock()
-	for _, s := range due {
+	for i, s := range due {
+		if i%begunAtOnce == begunAtOnce-1 {
+			runtime.Gosched() // thousands may be due at once: workers that have done with some take others
+		}
 		s.expire(now)
 	}
 	w.mu.Lock()

@@ -88,8 +88,9 @@ func TestHeaderTimeout(t *testing.T) {
 				if r := c.expect(408, "408 Request Timeout\n"); !r.Close {
 					t.Error("no Connection: close")
 				}
-				took(t, began, 10*time.Second)
 				w.ended(408, weir.CauseClientHeaderTimeout)
+				c.ended() // at once: nobody lingers over a client that sends nothing
+				took(t, began, 10*time.Second)
 			})
 		})
 	}

@@ -166,6 +166,7 @@ func (w *work) sleep(first bool) error {
 func (w *work) end(err error) {
 	if err == poll.ErrTimeout && w.buffered() > 0 {
 		w.fault = weir.Refuse(weir.CauseClientHeaderTimeout, "read request head")
+		w.r = w.w // nothing else has come, and so nobody has to linger over it
 		if w.exchange(); w.conn != nil {
 			w.hangUp()
 		}
