@@ -15,6 +15,10 @@ import (
 // this has arrived. One that was ended without a word would else be waited for as long as one that is at work.
 const silence = 2 * time.Second
 
+// longSilence is the same for what may not be asked twice: there is nothing to gain from an early end, and a network that
+// finds another way after some seconds loses nothing.
+const longSilence = 5 * silence
+
 // Looks come ever more rarely, but for those in doubt: firstLook after the request left, nextLook after the last at the
 // most, and sureLook after a doubt.
 const (
@@ -64,13 +68,13 @@ func (v *vigil) deadline() time.Time {
 	return at(min(look, v.by))
 }
 
-// gone looks whether the server is: what was sent has had no answer at this look, nor at the one before, and a time of
-// silence is over.
-func (v *vigil) gone(received, sent uint64) bool {
+// gone looks whether the server is: what was sent has had no answer at this look, nor at the one before, and the time is
+// over that it may be silent.
+func (v *vigil) gone(received, sent uint64, silent time.Duration) bool {
 	switch {
 	case received != v.received:
 		v.received, v.sent, v.doubt = received, sent, false
-	case v.doubt && v.at >= silence:
+	case v.doubt && v.at >= silent:
 		return true
 	default:
 		v.doubt = sent-v.sent >= unheard
@@ -105,12 +109,20 @@ func (r *round) look(deadline error) error {
 		return deadline
 	}
 	if now >= v.began+int64(v.at) {
-		if st := r.u.q.ConnectionStats(); v.gone(st.PacketsReceived, st.PacketsSent) {
+		if st := r.u.q.ConnectionStats(); v.gone(st.PacketsReceived, st.PacketsSent, r.mayBeSilent()) {
 			return errSilent
 		}
 	}
 	r.str.SetReadDeadline(v.deadline())
 	return nil
+}
+
+// mayBeSilent is how long the server may be.
+func (r *round) mayBeSilent() time.Duration {
+	if r.x.Request.Idempotent() && r.up == nil {
+		return silence
+	}
+	return longSilence
 }
 
 // expect says that the head has to come within d from now; 0: however long it takes.
@@ -136,9 +148,9 @@ func (r *round) answered() {
 	}
 }
 
-// silent gives a connection up whose server is there no more.
+// silent gives up a server that is there no more. Others who wait for it find out themselves, each in its time.
 func (r *round) silent() *weir.Fault {
 	r.u.lose()
-	r.u.q.CloseWithError(codeNone.conn(), "")
+	r.reset(codeRequestCancelled)
 	return r.u.t.fault(weir.CauseUpstreamClosed, weir.RetryIdempotent, "wait for", errSilent)
 }
