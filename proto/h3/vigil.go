@@ -20,7 +20,8 @@ const silence = 2 * time.Second
 const longSilence = 5 * silence
 
 // Looks come ever more rarely, but for those in doubt: firstLook after the request left, nextLook after the last at the
-// most, and sureLook after a doubt.
+// most. One in doubt comes when the server has been silent for long enough, sureLook after the last at the least. A look that
+// is itself late by sureLook settles nothing: whoever kept weir from its work may have kept it from reading, too.
 const (
 	firstLook = silence / 4
 	nextLook  = 4 * silence
@@ -38,8 +39,9 @@ var errSilent = errors.New("nothing more comes from it, not even that what it wa
 // part behind mu; the rest is the exchange's.
 type vigil struct {
 	began          int64
-	received, sent uint64 // packets, at the last look that found that some had come
-	doubt          bool   // at the last look
+	received, sent uint64        // packets, at the last look that found that some had come
+	doubt          bool          // at the last look
+	asked          time.Duration // since it began, at the latest: when what has had no answer was sent; never: nothing is known
 
 	mu   sync.Mutex
 	at   time.Duration // of the next look, since it began
@@ -55,7 +57,7 @@ func (v *vigil) prepare(q *quic.Conn) {
 
 // start begins it with the request's leaving, and returns until when to read.
 func (v *vigil) start(now int64, firstByte time.Duration) time.Time {
-	v.began, v.at, v.by, v.over = now, firstLook, now+int64(firstByte), false
+	v.began, v.asked, v.at, v.by, v.over = now, 0, firstLook, now+int64(firstByte), false
 	return v.deadline()
 }
 
@@ -68,24 +70,28 @@ func (v *vigil) deadline() time.Time {
 	return at(min(look, v.by))
 }
 
-// gone looks whether the server is: what was sent has had no answer at this look, nor at the one before, and the time is
-// over that it may be silent.
-func (v *vigil) gone(received, sent uint64, silent time.Duration) bool {
+// gone looks whether the server is, now after it began: what was sent has had no answer at this look, nor at the one before,
+// and not for as long as it may be silent.
+func (v *vigil) gone(received, sent uint64, now, silent time.Duration) bool {
+	doubted, late := v.doubt, now-v.at >= sureLook
+	v.doubt = received == v.received && sent-v.sent >= unheard
 	switch {
 	case received != v.received:
-		v.received, v.sent, v.doubt = received, sent, false
-	case v.doubt && v.at >= silent:
+		v.received, v.sent, v.asked = received, sent, never
+	case v.doubt:
+		v.asked = min(v.asked, now)
+	}
+	if doubted && v.doubt && !late && now-v.asked >= silent {
 		return true
-	default:
-		v.doubt = sent-v.sent >= unheard
 	}
-	next := min(v.at, nextLook)
+	v.at = max(now+min(now, nextLook), silence)
 	if v.doubt {
-		next = sureLook
+		v.at = max(now+sureLook, v.asked+silent)
 	}
-	v.at = max(v.at+next, silence)
 	return false
 }
+
+const never = time.Duration(1<<63 - 1)
 
 // await reads the answer's next section, while its time is not over.
 func (r *round) await() ([]byte, error) {
@@ -108,8 +114,8 @@ func (r *round) look(deadline error) error {
 	if v.by != 0 && now >= v.by {
 		return deadline
 	}
-	if now >= v.began+int64(v.at) {
-		if st := r.u.q.ConnectionStats(); v.gone(st.PacketsReceived, st.PacketsSent, r.mayBeSilent()) {
+	if since := time.Duration(now - v.began); since >= v.at {
+		if st := r.u.q.ConnectionStats(); v.gone(st.PacketsReceived, st.PacketsSent, since, r.mayBeSilent(&st)) {
 			return errSilent
 		}
 	}
@@ -117,12 +123,14 @@ func (r *round) look(deadline error) error {
 	return nil
 }
 
-// mayBeSilent is how long the server may be.
-func (r *round) mayBeSilent() time.Duration {
+// mayBeSilent is how long the server may be. Where its answers are long on their way, what is lost has to have gone again,
+// and twice.
+func (r *round) mayBeSilent(st *quic.ConnectionStats) time.Duration {
+	probes := 4 * (st.SmoothedRTT + 4*st.MeanDeviation)
 	if r.x.Request.Idempotent() && r.up == nil {
-		return silence
+		return max(silence, probes)
 	}
-	return longSilence
+	return max(longSilence, probes)
 }
 
 // expect says that the head has to come within d from now; 0: however long it takes.

@@ -164,28 +164,37 @@ func TestServerKilled(t *testing.T) {
 
 // How a wait goes by what had been sent and received at its looks.
 func TestVigil(t *testing.T) {
-	type look struct{ received, sent uint64 }
+	type look struct {
+		at, late       time.Duration // in ms: when it is due, and how much later it comes
+		received, sent uint64
+	}
 	for name, tt := range map[string]struct {
 		looks []look
-		at    []time.Duration // of the looks
-		gone  bool            // at the last one
+		gone  bool // at the last one
 	}{
-		"nothing came":          {[]look{{0, 9}, {0, 13}}, []time.Duration{500, 2000}, true},
-		"at work":               {[]look{{2, 2}, {2, 2}, {2, 2}, {2, 2}, {3, 3}, {3, 3}}, []time.Duration{500, 2000, 4000, 8000, 16000, 24000}, false},
-		"a late packet":         {[]look{{1, 9}, {1, 13}, {1, 13}}, []time.Duration{500, 2000, 2500}, true},
-		"a far server":          {[]look{{0, 1}, {0, 3}, {0, 5}, {0, 5}}, []time.Duration{500, 2000, 4000, 4500}, true},
-		"others at work":        {[]look{{2, 2}, {2, 90}, {50, 90}, {50, 90}}, []time.Duration{500, 2000, 2500, 5000}, false},
-		"gone while at work":    {[]look{{2, 2}, {2, 2}, {2, 6}, {2, 8}}, []time.Duration{500, 2000, 4000, 4500}, true},
-		"slow for half a time":  {[]look{{0, 9}, {1, 13}, {1, 13}, {1, 13}}, []time.Duration{500, 2000, 4000, 8000}, false},
-		"it never hears enough": {[]look{{0, 0}, {0, 1}, {0, 1}, {0, 2}, {0, 3}}, []time.Duration{500, 2000, 4000, 8000, 16000}, false},
+		"nothing came":   {[]look{{500, 0, 0, 9}, {2000, 0, 0, 13}}, true},
+		"at work":        {[]look{{500, 0, 2, 2}, {2000, 0, 2, 2}, {4000, 0, 2, 2}, {8000, 0, 2, 2}, {16000, 0, 3, 3}, {24000, 0, 3, 3}}, false},
+		"a late packet":  {[]look{{500, 0, 1, 9}, {2000, 0, 1, 13}, {4000, 0, 1, 13}}, true},
+		"a far server":   {[]look{{500, 0, 0, 1}, {2000, 0, 0, 3}, {4000, 0, 0, 5}, {4500, 0, 0, 5}}, true},
+		"others at work": {[]look{{500, 0, 2, 2}, {2000, 0, 2, 90}, {4000, 0, 50, 90}, {8000, 0, 50, 90}, {16000, 0, 51, 95}}, false},
+		// what others ask just before a look has its time, too
+		"others, and then a gap": {[]look{{500, 0, 2, 2}, {2000, 0, 2, 2}, {4000, 0, 2, 50}, {6000, 0, 3, 60}}, false},
+		"gone while at work":     {[]look{{500, 0, 2, 2}, {2000, 0, 2, 2}, {4000, 0, 2, 6}, {6000, 0, 2, 8}}, true},
+		"slow for half a time":   {[]look{{500, 0, 0, 9}, {2000, 0, 1, 13}, {4000, 0, 1, 13}, {8000, 0, 1, 13}}, false},
+		"it never hears enough":  {[]look{{500, 0, 0, 0}, {2000, 0, 0, 1}, {4000, 0, 0, 1}, {8000, 0, 0, 2}, {16000, 0, 0, 3}}, false},
+		// what has come meanwhile may not have been read
+		"weir was stopped":           {[]look{{500, 0, 0, 9}, {2000, 3000, 0, 9}, {5500, 0, 1, 9}}, false},
+		"weir was stopped at once":   {[]look{{500, 3000, 0, 9}, {4000, 0, 1, 9}}, false},
+		"weir was stopped, and gone": {[]look{{500, 0, 0, 9}, {2000, 3000, 0, 9}, {5500, 10, 0, 9}}, true},
 	} {
 		v := &vigil{}
 		v.start(0, time.Minute)
 		for i, l := range tt.looks {
-			if v.at != tt.at[i]*time.Millisecond {
+			if v.at != l.at*time.Millisecond {
 				t.Errorf("%s: look %d is at %v", name, i, v.at)
 			}
-			if gone := v.gone(l.received, l.sent, silence); gone != (tt.gone && i == len(tt.looks)-1) {
+			now := (l.at + l.late) * time.Millisecond
+			if gone := v.gone(l.received, l.sent, now, silence); gone != (tt.gone && i == len(tt.looks)-1) {
 				t.Errorf("%s: look %d: gone %v", name, i, gone)
 			}
 		}
