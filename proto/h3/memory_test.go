@@ -1,7 +1,10 @@
 package h3
 
 import (
+	"bytes"
 	"context"
+	"os"
+	"os/exec"
 	"runtime"
 	"testing"
 	"time"
@@ -9,10 +12,21 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
+const aloneEnv = "WEIR_TEST_ALONE"
+
 // What an idle connection costs, stacks included. Most of it is QUIC's.
 func TestIdleMemory(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("measures")
+	}
+	if os.Getenv(aloneEnv) == "" { // what other tests leave ends meanwhile
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestIdleMemory$", "-test.v")
+		child.Env = append(os.Environ(), aloneEnv+"=1")
+		out, err := child.CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("KiB for both ends")) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
 	}
 	w := serve(t, ServerConfig{Handler: echo})
 	c := clientTLS()
@@ -46,11 +60,11 @@ func TestIdleMemory(t *testing.T) {
 	}
 }
 
-func inUse() uint64 {
+func inUse() int64 {
 	time.Sleep(100 * time.Millisecond) // what is being closed
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc + m.StackInuse
+	return int64(m.HeapAlloc + m.StackInuse)
 }
