@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -60,7 +61,7 @@ func TestDropped(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:81")
 	if err == nil {
 		l.Close()
-	} else if keeps {
+	} else if keeps && !errors.Is(err, syscall.EADDRINUSE) { // who may not bind hears that first
 		t.Errorf("a low port after the drop: %v", err)
 	}
 	if err := os.WriteFile("/etc/weir-test", nil, 0o600); err == nil {
