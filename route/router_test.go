@@ -178,10 +178,8 @@ func TestBuildsManyRoutes(t *testing.T) {
 		}, "*.a.test")},
 	} {
 		limit, took := 2*time.Second*slowdown, time.Hour
-		for try := 0; try < 3 && took > limit; try++ { // the machine may have other things to do
-			start := time.Now()
-			build(t, c.sites...)
-			took = time.Since(start)
+		for try := 0; try < 3 && took > limit; try++ {
+			took = min(took, worked(t, func() { build(t, c.sites...) }))
 		}
 		t.Logf("%d routes %s: %v", routes, c.name, took)
 		if took > limit {
