@@ -88,7 +88,9 @@ func (in *input) fill() error {
 		in.r, in.w = 0, 0
 	default:
 		in.release()
-		if _, err := in.src.Peek(in.one[:]); err != nil {
+		if _, err := in.src.Peek(in.one[:]); isTimeout(err) {
+			return err // a Read could take what has come meanwhile, if an upload that ends has moved the deadline
+		} else if err != nil {
 			return in.finish(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -198,5 +199,50 @@ func TestVigil(t *testing.T) {
 				t.Errorf("%s: look %d: gone %v", name, i, gone)
 			}
 		}
+	}
+}
+
+// A postponed stream has a deadline that passes at the end of each part, and which somebody else then moves: the next part has
+// come just behind it.
+type postponed struct{ parts [][]byte }
+
+func (p *postponed) SetReadDeadline(time.Time) error { return nil }
+
+func (p *postponed) Peek(b []byte) (int, error) {
+	if len(p.parts[0]) == 0 {
+		p.parts = p.parts[1:]
+		return 0, os.ErrDeadlineExceeded
+	}
+	return copy(b, p.parts[0]), nil
+}
+
+func (p *postponed) Read(b []byte) (int, error) {
+	n := copy(b, p.parts[0])
+	p.parts[0] = p.parts[0][n:]
+	return n, nil
+}
+
+// A deadline that passes takes nothing of what comes behind it, though an upload that ends moves it at that moment.
+func TestLookTakesNothing(t *testing.T) {
+	in := &input{}
+	in.reset(&postponed{[][]byte{reply("103", "link", content(2*firstSize)), reply("200", "a", "b")}})
+	defer in.release()
+	read := func() []byte {
+		_, n, err := in.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := in.payload(int(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	read()
+	if _, _, err := in.next(); !isTimeout(err) {
+		t.Fatal(err)
+	}
+	if p := read(); !bytes.HasSuffix(reply("200", "a", "b"), p) {
+		t.Errorf("%q", p)
 	}
 }
