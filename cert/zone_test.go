@@ -2,11 +2,13 @@ package cert
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -33,12 +35,8 @@ type zone struct {
 func newZone(t *testing.T) *zone {
 	t.Helper()
 	z := &zone{txt: map[string][]string{}, caa: map[string][]string{}, file: filepath.Join(t.TempDir(), "hook")}
-	l := listen(t)
+	l, packets := listenTwice(t)
 	z.address = l.Addr().String()
-	packets, err := net.ListenPacket("udp", z.address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{Listener: l}, {PacketConn: packets}} {
 		s.Handler, s.TsigSecret = z, map[string]string{zoneKey: zoneSecret}
 		s.MsgAcceptFunc = func(dns.Header) dns.MsgAcceptAction { return dns.MsgAccept }
@@ -50,6 +48,23 @@ func newZone(t *testing.T) *zone {
 		t.Cleanup(func() { s.Shutdown(); <-ended })
 	}
 	return z
+}
+
+// listenTwice listens on one port for TCP and for UDP. That the kernel gives a port for one does not say that it is free for
+// the other.
+func listenTwice(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for {
+		l := listen(t)
+		packets, err := net.ListenPacket("udp", l.Addr().String())
+		if err == nil {
+			return l, packets
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
 }
 
 // set has a name answer with these CAA records.
