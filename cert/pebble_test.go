@@ -261,7 +261,7 @@ func (f *front) serve(t *testing.T, p *pebble) {
 				return
 			}
 			open.Go(func() {
-				c.SetDeadline(time.Now().Add(10 * time.Second))
+				c.SetDeadline(time.Now().Add(patience))
 				c.(*tls.Conn).Handshake()
 				io.Copy(io.Discard, c)
 				c.Close()
@@ -286,7 +286,7 @@ func (f *front) get(t *testing.T, name string) *x509.Certificate {
 // shake has a client that trusts what the CA issues shake hands.
 func (f *front) shake(p *pebble, name string) (*x509.Certificate, error) {
 	d := &tls.Dialer{Config: &tls.Config{ServerName: name, RootCAs: p.issuers}}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := d.DialContext(ctx, "tcp", p.tls.Addr().String())
 	if err != nil {
@@ -306,10 +306,13 @@ func (f *front) statusOf(name string) Status {
 	return Status{}
 }
 
+// patience is how long a test waits for what has to happen, such as a certificate on demand.
+const patience = time.Minute
+
 // eventually waits until done, at most a minute.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if done() {
 			return
 		}
