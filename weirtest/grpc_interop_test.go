@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weir/weirtest/freeport"
 )
 
 // grpcInterop are the programs of gRPC's own interoperability suite, as modules that the go command knows how to get.
@@ -85,13 +87,8 @@ func interop(t *testing.T, client, mode, name string, w *Process) {
 // startInterop starts the suite's server and returns its address.
 func startInterop(t *testing.T, server, mode, pem, key string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close() // the program takes no port 0
-	_, port, _ := net.SplitHostPort(address)
+	port := freeport.Find(t) // the program takes no port 0
+	address := net.JoinHostPort("127.0.0.1", port)
 	args := []string{"--port=" + port}
 	if mode == "tls" {
 		args = append(args, "--use_tls", "--tls_cert_file="+pem, "--tls_key_file="+key)
