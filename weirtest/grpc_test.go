@@ -223,7 +223,7 @@ func TestGRPCEnds(t *testing.T) {
 			soonOr(t, w.origin.left, "the server has not heard of it")
 		}
 		for _, begin := range []string{"", "1"} {
-			c := w.call("/t.T/Hang", "X-Begin", begin, "Grpc-Timeout", "300m")
+			c := w.call("/t.T/Hang", "X-Begin", begin, "Grpc-Timeout", "2S") // in which it has to begin
 			soonOr(t, w.origin.hanging, "no call has begun")
 			if begin != "" {
 				c.hears("begun")
