@@ -174,7 +174,7 @@ func (w *quicWorld) client(address string) (*http.Client, *quic.Transport) {
 		w.t.Fatal(err)
 	}
 	// A client that only listens would never show weir its new address: browsers, too, give signs of life.
-	alive := &quic.Config{KeepAlivePeriod: 200 * time.Millisecond}
+	alive := &quic.Config{KeepAlivePeriod: 200 * time.Millisecond, HandshakeIdleTimeout: 6 * patience}
 	tr := &http3.Transport{TLSClientConfig: w.tls, QUICConfig: alive, DisableCompression: true, Dial: func(ctx context.Context, _ string, t *tls.Config, c *quic.Config) (*quic.Conn, error) {
 		return qt.DialEarly(ctx, to, t, c)
 	}}
