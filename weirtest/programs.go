@@ -55,7 +55,7 @@ func (st *stage) runProgram(text string) (out string, code int, err error) {
 	cmd.Env = append(os.Environ(),
 		"PATH="+filepath.Join(st.dir, houseDir)+":"+filepath.Dir(st.bin)+":"+os.Getenv("PATH"), "TERM=dumb", "NO_COLOR=1", "http_proxy=",
 		"CURL_HOME="+filepath.Join(st.dir, houseDir), noExitSleep())
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = patience // to hear the end of what it wrote; what it leaves running must not hang the script
 	var b bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &b, &b
 	err = cmd.Run()
