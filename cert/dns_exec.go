@@ -60,7 +60,8 @@ func (e Exec) run(ctx context.Context, action, name, value string) error {
 	cmd.WaitDelay = time.Second
 	said := &tail{max: 500}
 	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Run(); err != nil {
+	// What a hook leaves running may hold on to its output: it has ended well all the same.
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return fmt.Errorf("%s %s %s: %w: %s", e.Program, action, name, err, strings.TrimSpace(string(said.b)))
 	}
 	return nil

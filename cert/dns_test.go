@@ -89,6 +89,18 @@ func TestHooksEnd(t *testing.T) {
 	}
 }
 
+// A hook that leaves something running has done its work.
+func TestHooksLeaveOthers(t *testing.T) {
+	t.Parallel()
+	hook := Exec{Program: "sh", Args: []string{"-c", "sleep 3 &"}}
+	if _, err := hook.AppendRecords(t.Context(), "weir.test.", record); err != nil {
+		t.Error(err)
+	}
+	if _, err := (Exec{Program: "sh", Args: []string{"-c", "sleep 3 & exit 1"}}).AppendRecords(t.Context(), "weir.test.", record); err == nil {
+		t.Error("a hook that failed is taken for one that has done its work")
+	}
+}
+
 func TestRegistrationByEmail(t *testing.T) {
 	answer := `{"success":true,"eab_kid":"id","eab_hmac_key":"key"}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
