@@ -270,10 +270,9 @@ func (s *sock) Silent() bool {
 	}
 	var one [1]byte
 	_, e := recv(s.fd, one[:], syscall.MSG_PEEK)
-	if e != syscall.EAGAIN {
+	if s.drained = e == syscall.EAGAIN; !s.drained {
 		return false
 	}
-	s.drained = true
 	s.tried()
 	return true
 }

@@ -168,6 +168,9 @@ func (w *work) end(err error) {
 		w.fault = weir.Refuse(weir.CauseClientHeaderTimeout, "read request head")
 		w.r = w.w // nothing else has come, and so nobody has to linger over it
 		if w.exchange(); w.conn != nil {
+			if c := w.conn; !c.Silent() { // but for what crosses the answer, which would else make a reset of the end
+				c.TryRead(w.in)
+			}
 			w.hangUp()
 		}
 		return
