@@ -108,7 +108,7 @@ func TestEmptyLines(t *testing.T) {
 			c.expect(200, "GET / ")
 			w.outcome()
 		}
-		c.send(strings.Repeat("\r\n", 100<<10))
+		c.send(strings.Repeat("\r\n", mostBlank)) // no more than any kernel takes
 		c.expect(400, "400 Bad Request\n")
 		w.ended(400, weir.CauseRequestLine)
 	})

@@ -414,7 +414,10 @@ func TestHeaderTimeoutOfPipelinedHead(t *testing.T) {
 // Empty lines are no request: they do not keep a connection open.
 func TestEmptyLinesDoNotCount(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		w.serve(ServerConfig{Timeouts: Timeouts{Idle: 300 * time.Millisecond}, Handler: weir.HandlerFunc(echo)})
+		w.serve(ServerConfig{Handler: weir.HandlerFunc(func(x *weir.Exchange) error {
+			w.srv.Configure(ServerConfig{Observer: w, Timeouts: Timeouts{Idle: 300 * time.Millisecond}}) // which the first request has not to keep
+			return echo(x)
+		})})
 		c := w.dial()
 		c.send(get())
 		c.expect(200, "GET / ")
