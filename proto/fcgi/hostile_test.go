@@ -420,7 +420,7 @@ func TestEndless(t *testing.T) {
 					}
 				}
 			})
-			w := s.world(t, TransportConfig{FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond})
+			w := s.world(t, TransportConfig{FirstByte: time.Second, Stall: time.Second})
 			w.get("/a.php")
 			if before == "" {
 				w.ended(504, weir.CauseUpstreamHeaderTimeout)

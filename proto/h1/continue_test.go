@@ -163,7 +163,7 @@ func TestInterimWithoutEnd(t *testing.T) {
 				}
 			}
 		})
-		w.proxy(o.addr, TransportConfig{FirstByte: 50 * time.Millisecond})
+		w.proxy(o.addr, TransportConfig{FirstByte: time.Second})
 		c := w.dial()
 		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		if codes, final := c.interim(); len(codes) == 0 || final.StatusCode != 504 {
