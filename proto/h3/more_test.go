@@ -194,7 +194,7 @@ func TestRoom(t *testing.T) {
 		}
 	})
 	t.Cleanup(func() { ln.Close(); qt.Close(); pc.Close(); all.Wait() })
-	tr := upstream(t, pc.LocalAddr().String(), TransportConfig{Connections: 1, Connect: 200 * time.Millisecond})
+	tr := upstream(t, pc.LocalAddr().String(), TransportConfig{Connections: 1, Connect: 2 * time.Second})
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		if _, _, err := askFor(t, tr, "GET", "/", nil); err != nil {
