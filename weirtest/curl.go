@@ -223,7 +223,7 @@ func (o *curl) transfer(i int) int {
 		c.Write(head)
 		c.Write(body)
 	}()
-	p := &peer{conn: c, in: in, patience: patience, method: o.word()}
+	p := &peer{conn: c, in: in, patience: programLimit, method: o.word()}
 	var shown bytes.Buffer
 	for p.first == "" || strings.HasPrefix(p.first, "HTTP/1.1 1") {
 		if err := p.readHead(); err != nil {

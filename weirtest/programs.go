@@ -18,7 +18,7 @@ import (
 )
 
 // programLimit is how long a program of a script may take.
-const programLimit = 30 * time.Second
+const programLimit = 6 * patience
 
 // shell runs a program of the machine, or weir itself.
 func (st *stage) shell(step *Step) error {
