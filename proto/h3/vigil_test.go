@@ -152,7 +152,7 @@ func TestServerKilled(t *testing.T) {
 			case tt.cause == 0 && (err != nil || x.Response.Status != 204), tt.cause != 0 && (f == nil || f.Cause != tt.cause):
 				t.Errorf("%d, %v", x.Response.Status, err)
 			}
-			least, most := silence, 3*silence
+			least, most := silence, 6*silence
 			if tt.method == "POST" {
 				least, most = longSilence, 2*longSilence
 			}
