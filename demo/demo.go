@@ -8,8 +8,10 @@ package demo
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,20 +110,28 @@ func (w *World) Config(site, admin string) string {
 	return strings.NewReplacer(pairs...).Replace(examples.Demo)
 }
 
-// FreeAddress returns address if nobody listens there, else one on the same host with a free port.
+// FreeAddress returns address if nobody listens there, else one on the same host with a free port. That is one which no
+// system gives to those who ask for any port, so that it is still free a moment later.
 func FreeAddress(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port != "0" && isFree(address) {
 		return address
 	}
-	for _, a := range []string{address, net.JoinHostPort(host, "0")} {
-		if l, err := net.Listen("tcp", a); err == nil {
-			defer l.Close()
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			return net.JoinHostPort(host, port)
+	for range 1000 {
+		if a := net.JoinHostPort(host, strconv.Itoa(10000+rand.IntN(20000))); isFree(a) {
+			return a
 		}
 	}
 	return address
+}
+
+func isFree(address string) bool {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
 }
 
 // handler is what the server of o does: nothing but complain when it is sick.
