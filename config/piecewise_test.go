@@ -13,23 +13,10 @@ import (
 
 // TestPiecesAreTheWhole reads what there is of configurations in pieces, and whole: what comes out is the same.
 func TestPiecesAreTheWhole(t *testing.T) {
-	names, err := filepath.Glob("testdata/check/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	inPieces := 0
-	for _, name := range names {
-		archive, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			dir := t.TempDir()
-			main := unpack(t, dir, archive)
-			t.Chdir(dir)
-			inPieces += comparePieces(t, main, read(t, main))
-		})
-	}
+	eachArchive(t, func(t *testing.T, main string, _ *txtar.Archive) {
+		inPieces += comparePieces(t, main, read(t, main))
+	})
 	examples, err := filepath.Glob("../examples/*.hcl")
 	if err != nil {
 		t.Fatal(err)
@@ -55,13 +42,38 @@ func TestPiecesAreTheWhole(t *testing.T) {
 
 // TestPiecesOfMistakes is the same of what somebody has changed by mistake in one of the files, included ones as well.
 func TestPiecesOfMistakes(t *testing.T) {
+	const each = 5
+	random := rand.New(rand.NewPCG(1, 2))
+	inPieces, all := 0, 0
+	eachArchive(t, func(t *testing.T, main string, archive *txtar.Archive) {
+		for i := range archive.Files {
+			f := &archive.Files[i]
+			if filepath.Ext(f.Name) != ".hcl" {
+				continue
+			}
+			for range each {
+				if err := os.WriteFile(f.Name, mistaken(random, f.Data), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				inPieces += comparePieces(t, main, read(t, main))
+				all++
+			}
+			if err := os.WriteFile(f.Name, f.Data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if inPieces < all/3 || inPieces == all {
+		t.Errorf("%d of %d are read in pieces", inPieces, all)
+	}
+}
+
+// eachArchive runs f in a folder with the files of each configuration that is checked.
+func eachArchive(t *testing.T, f func(t *testing.T, main string, archive *txtar.Archive)) {
 	names, err := filepath.Glob("testdata/check/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const each = 5
-	random := rand.New(rand.NewPCG(1, 2))
-	inPieces, all := 0, 0
 	for _, name := range names {
 		archive, err := txtar.ParseFile(name)
 		if err != nil {
@@ -71,26 +83,8 @@ func TestPiecesOfMistakes(t *testing.T) {
 			dir := t.TempDir()
 			main := unpack(t, dir, archive)
 			t.Chdir(dir)
-			for i := range archive.Files {
-				f := &archive.Files[i]
-				if filepath.Ext(f.Name) != ".hcl" {
-					continue
-				}
-				for range each {
-					if err := os.WriteFile(f.Name, mistaken(random, f.Data), 0o600); err != nil {
-						t.Fatal(err)
-					}
-					inPieces += comparePieces(t, main, read(t, main))
-					all++
-				}
-				if err := os.WriteFile(f.Name, f.Data, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			f(t, main, archive)
 		})
-	}
-	if inPieces < all/3 || inPieces == all {
-		t.Errorf("%d of %d are read in pieces", inPieces, all)
 	}
 }
 
