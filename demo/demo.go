@@ -110,15 +110,15 @@ func (w *World) Config(site, admin string) string {
 	return strings.NewReplacer(pairs...).Replace(examples.Demo)
 }
 
-// FreeAddress returns address if nobody listens there, else one on the same host with a free port. That is one which no
-// system gives to those who ask for any port, so that it is still free a moment later.
+// FreeAddress returns address if nobody listens there, else one on the same host with a free port: one below those that
+// systems give by default to who asks for any, since another may get such a one a moment later.
 func FreeAddress(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port != "0" && isFree(address) {
 		return address
 	}
 	for range 1000 {
-		if a := net.JoinHostPort(host, strconv.Itoa(10000+rand.IntN(20000))); isFree(a) {
+		if a := net.JoinHostPort(host, strconv.Itoa(10000+rand.IntN(10000))); isFree(a) {
 			return a
 		}
 	}
